@@ -1,0 +1,73 @@
+/** What the feed core asks of the world around it. Everything here is an interface: the core has no I/O of its own. */
+import type { Range } from '../../shared/range.ts';
+import type { StreamRow } from '../../shared/rows.ts';
+
+/** Time as the core sees it; tests bring their own. */
+export interface Clock {
+  /** Epoch ms. */
+  now(): number;
+  /** Runs `action` after `ms`; the result cancels it. */
+  after(ms: number, action: () => void): () => void;
+}
+
+/**
+ * A database snapshot as PostgreSQL prints it (`xmin:xmax:xip,...`), with the ids as bigint: every transaction below
+ * `xmax` and not in `running` had ended when it was taken.
+ */
+export interface Snapshot {
+  readonly xmin: bigint;
+  readonly xmax: bigint;
+  readonly running: readonly bigint[];
+}
+
+/**
+ * A position in a stream's feed. Rows whose timestamp is at or above `bound` (epoch ms) were read up to `recent`, older
+ * ones up to `all`; where there is no bound the two are the same snapshot. `run` names the run of the database server.
+ */
+export interface Position {
+  readonly run: string;
+  readonly all: Snapshot;
+  readonly recent: Snapshot;
+  readonly bound: number | null;
+}
+
+/** What a look reads: `recent` leaves out rows older than the position's bound, `all` does not. */
+export type Scope = 'recent' | 'all';
+
+/** A row of the change log with the transaction that wrote it. */
+export interface ChangedRow extends StreamRow {
+  readonly xid: bigint;
+}
+
+/** What a subscription wants of the past. */
+export interface SnapshotRequest {
+  /** Null: every key with rows in the range. */
+  readonly keys: readonly string[] | null;
+  readonly range: Range;
+  /** Number of buckets, or their width in ms. */
+  readonly resolution: { readonly points: number } | { readonly bucketMs: number };
+  /** Epoch ms that the range ends at (rows dated later are in it all the same). */
+  readonly now: number;
+  /** Most points (keys x buckets) that the answer may have; above it the reader throws `LimitError`. */
+  readonly pointLimit: number;
+}
+
+/**
+ * The history of one channel. `body` is the JSON of the snapshot frame's members from `"from"` on, without braces, so
+ * that it is encoded once for all who ask for the same.
+ */
+export interface ChannelSnapshot {
+  readonly key: string;
+  readonly body: string;
+}
+
+/** Thrown by a reader when a request asks for more than it may; the message names the value and the limit. */
+export class LimitError extends Error {}
+
+/** A database snapshot that is kept open so that history can be read exactly as of `position`. */
+export interface HeldPosition {
+  readonly position: Position;
+  read(request: SnapshotRequest): AsyncIterable<ChannelSnapshot>;
+  /** Lets the snapshot go. Safe to call twice. */
+  release(): Promise<void>;
+}

@@ -1,0 +1,34 @@
+/** What the running service knows of itself: read by health, metrics and the heartbeat, written by the parts that know. */
+import type { StreamName } from '../shared/streams.ts';
+
+/** A stream as it stands: `off` streams say why, and what mends it. */
+export type StreamStatus =
+  | { readonly state: 'starting' }
+  | { readonly state: 'live'; readonly note?: string }
+  | { readonly state: 'off'; readonly reason: string; readonly mend: string };
+
+/** Read side of the service's state. Ages are in ms, null where nothing has arrived yet. */
+export interface ServiceStatus {
+  readonly database: 'up' | 'down';
+  readonly doorbell: 'up' | 'down';
+  readonly clients: number;
+  /** Identity of the database cluster's history that cursors belong to; empty until the database was reached. */
+  readonly epoch: string;
+  stream(name: StreamName): StreamStatus;
+  /** Ms since the stream's newest row arrived. */
+  newestAgeMs(name: StreamName): number | null;
+}
+
+/** Named totals since start; a name appears once something counted it. Names are snake_case and end in `_total`. */
+export class Counters {
+  readonly #totals = new Map<string, number>();
+
+  add(name: string, amount = 1): void {
+    this.#totals.set(name, (this.#totals.get(name) ?? 0) + amount);
+  }
+
+  /** All totals, sorted by name. */
+  read(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#totals].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}
