@@ -71,3 +71,45 @@ export interface HeldPosition {
   /** Lets the snapshot go. Safe to call twice. */
   release(): Promise<void>;
 }
+
+/** What a look found out beside the rows. */
+export interface Look {
+  /** The position that the look led to. */
+  readonly position: Position;
+  /** Whether transactions were in progress that may still commit rows behind a shut gate. */
+  readonly unsettled: boolean;
+  /** The snapshot of the look, kept open, where that was asked for. */
+  readonly held: HeldPosition | null;
+}
+
+/** A look that could not start because another run of the database server answers; `at` is where that one stands. */
+export interface OtherRun {
+  readonly otherRun: Position;
+}
+
+/** The first position of a stream: nothing before it is owed. */
+export interface Beginning {
+  readonly position: Position;
+  /** The highest transaction id that stands in the table (0 where there is none). */
+  readonly highest: bigint;
+  /** Epoch ms at which the newest row arrived, null where there is none. */
+  readonly newestArrival: number | null;
+}
+
+/** A batch of a look, in (xid, id) order. */
+export interface Batch {
+  readonly from: Position;
+  readonly to: Position;
+  readonly rows: readonly ChangedRow[];
+}
+
+/** A stream's table as a log of what was committed to it. Every method throws where the database does not answer. */
+export interface ChangeLog {
+  begin(): Promise<Beginning>;
+  /**
+   * Hands every row that became visible since `from` to `sink`, in batches, exactly once.
+   *
+   * @param hold whether the look's snapshot is to be kept open; the caller releases it.
+   */
+  look(from: Position, scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun>;
+}

@@ -1,0 +1,248 @@
+/**
+ * Rings in, rows out: one pump a stream decides when to look, looks once at a time, and hands on what is new. It is
+ * correct with the doorbell cut, for then the tick rings.
+ */
+import type { Via } from '../../shared/protocol.ts';
+import type { Batch, ChangeLog, Clock, HeldPosition, Look, Position, Scope } from './ports.ts';
+import { SentRows } from './sent.ts';
+
+/**
+ * A writer that found the doorbell's gate shut may commit up to this long after the ring: then the pump looks again by
+ * itself (the gate is shut for 5 ms).
+ */
+const GATE_MS = 6;
+/** While transactions are in progress, one of them may have been swallowed by the gate: look again, slower and slower. */
+const SETTLE_LIMIT_MS = 500;
+/** With nothing heard at all, a ring may still hang in a transaction that rang early and commits late. */
+const IDLE_MS = 900;
+/** After a failed look, the next one waits this long. */
+const RETRY_MS = 1000;
+
+/** Why a look is made. `notify`: the doorbell, or what follows from its gate. `tick`: the clock alone. */
+export type Cause = 'notify' | 'tick';
+
+/** What the pump tells the hub, always in the order of the feed. */
+export interface PumpEvents {
+  rows(batch: Batch, via: Via): void;
+  /** A look is through (or the pump has begun): everything up to `position` was handed on. */
+  reached(position: Position): void;
+  /** The database went back behind what was delivered: whatever was known of the past is void. */
+  rewound(position: Position): void;
+  /** A look failed; the pump goes on trying. */
+  failed(error: unknown): void;
+}
+
+/** Called between two looks, at exactly the held position; the receiver releases it. */
+export type Holder = (held: HeldPosition) => void;
+
+interface Wish {
+  cause: Cause;
+  scope: Scope;
+}
+
+export class Pump {
+  readonly #log: ChangeLog;
+  readonly #clock: Clock;
+  readonly #events: PumpEvents;
+  readonly #reachMs: number;
+  readonly #earliest: () => number;
+  #position: Position | null = null;
+  #sent: SentRows | null = null;
+  /** True after a look broke off between batches: the next one covers the same ground. */
+  #brokenOff = false;
+  #wish: Wish | null = null;
+  #holders: Holder[] = [];
+  #busy = false;
+  #stopped = false;
+  #settleMs = GATE_MS;
+  /** When the last ring was heard; looks before the gate has surely opened do not settle it. */
+  #rungAt = Number.NEGATIVE_INFINITY;
+  #cancelTimer: () => void = () => {};
+  #idle: Promise<void> = Promise.resolve();
+
+  /**
+   * @param tickMs the reconcile tick; a crash of the database is followed by a look from two ticks back.
+   * @param earliest epoch ms before which a ring need not be answered, because the writes to clients are paced.
+   */
+  constructor(log: ChangeLog, clock: Clock, events: PumpEvents, tickMs: number, earliest: () => number = () => 0) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#events = events;
+    this.#reachMs = 2 * tickMs;
+    this.#earliest = earliest;
+  }
+
+  /** The position up to which everything was handed on; null until the database was reached. */
+  get position(): Position | null {
+    return this.#position;
+  }
+
+  /** The doorbell rang. */
+  ring(): void {
+    this.#rungAt = this.#clock.now();
+    this.#settleMs = GATE_MS;
+    const wait = this.#earliest() - this.#clock.now();
+    if (wait > 0 && !this.#busy) {
+      this.#wishFor('notify', 'recent');
+      this.#wakeAfter(wait);
+    } else {
+      this.#want('notify', 'recent');
+    }
+  }
+
+  /** The reconcile tick, a new connection of the doorbell, or anything else that asks for a look at everything. */
+  tick(): void {
+    this.#want('tick', 'all');
+  }
+
+  /** Has `holder` called with a snapshot held open at the end of the next look. The result withdraws the request. */
+  hold(holder: Holder): () => void {
+    this.#holders.push(holder);
+    this.#want('tick', 'all');
+    return () => {
+      this.#holders = this.#holders.filter((other) => other !== holder);
+    };
+  }
+
+  /** Ends the pump; resolves when a look under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer();
+    this.#holders = [];
+    await this.#idle;
+  }
+
+  #wishFor(cause: Cause, scope: Scope): void {
+    const wish = this.#wish;
+    this.#wish = {
+      cause: cause === 'notify' || wish?.cause === 'notify' ? 'notify' : 'tick',
+      scope: scope === 'all' || wish?.scope === 'all' ? 'all' : 'recent',
+    };
+  }
+
+  #want(cause: Cause, scope: Scope): void {
+    this.#wishFor(cause, scope);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#busy || this.#stopped) return;
+    this.#busy = true;
+    this.#cancelTimer();
+    this.#idle = this.#work().finally(() => {
+      this.#busy = false;
+    });
+  }
+
+  #wakeAfter(ms: number): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.after(ms, () => this.#wake());
+  }
+
+  async #work(): Promise<void> {
+    while (this.#wish !== null && !this.#stopped) {
+      const wish = this.#wish;
+      this.#wish = null;
+      try {
+        const unsettled = await this.#once(wish);
+        if (this.#wish === null) this.#planNext(wish.cause, unsettled);
+      } catch (error) {
+        this.#events.failed(error);
+        this.#wishFor(wish.cause, 'all');
+        this.#wakeAfter(RETRY_MS);
+        return;
+      }
+    }
+  }
+
+  /** Plans the look that comes without being asked for: soon while the gate may hide a row, slowly otherwise. */
+  #planNext(cause: Cause, unsettled: boolean): void {
+    const afterGate = this.#clock.now() - this.#rungAt >= GATE_MS;
+    if (cause === 'notify' && (!afterGate || unsettled)) {
+      const wait = afterGate ? this.#settleMs : GATE_MS;
+      if (afterGate) this.#settleMs = Math.min(2 * this.#settleMs, SETTLE_LIMIT_MS);
+      this.#later(wait, 'notify');
+    } else {
+      this.#later(IDLE_MS, 'tick');
+    }
+  }
+
+  #later(ms: number, cause: Cause): void {
+    if (this.#stopped) return;
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.after(ms, () => this.#want(cause, 'recent'));
+  }
+
+  async #once(wish: Wish): Promise<boolean> {
+    if (this.#position === null || this.#sent === null) {
+      const beginning = await this.#log.begin();
+      this.#position = beginning.position;
+      this.#sent = new SentRows(beginning.position, beginning.highest, this.#clock.now(), this.#reachMs);
+      this.#events.reached(beginning.position);
+    }
+    const held = this.#holders.length > 0;
+    const look = await this.#lookOn(this.#position, this.#sent, wish, held);
+    this.#position = look.position;
+    if (wish.scope === 'all') this.#sent.mark(look.position, this.#clock.now());
+    this.#brokenOff = false;
+    this.#events.reached(look.position);
+    if (look.held !== null) this.#handOver(look.held);
+    return look.unsettled;
+  }
+
+  /** Looks, and where another run of the server answers, from an older position without what was sent. */
+  async #lookOn(from: Position, sent: SentRows, wish: Wish, hold: boolean): Promise<Look> {
+    const first = await this.#log.look(from, wish.scope, hold, this.#sink(sent, wish.cause, this.#brokenOff));
+    if (!('otherRun' in first)) return first;
+    const start = sent.restart(first.otherRun);
+    if (start === null) {
+      this.#position = first.otherRun;
+      this.#sent = new SentRows(first.otherRun, first.otherRun.all.xmax - 1n, this.#clock.now(), this.#reachMs);
+      this.#events.rewound(first.otherRun);
+    }
+    const again = await this.#log.look(
+      start ?? first.otherRun,
+      'all',
+      hold,
+      this.#sink(this.#sent ?? sent, wish.cause, start !== null),
+    );
+    if ('otherRun' in again) throw new Error('the database server changed twice within one look');
+    return again;
+  }
+
+  #sink(sent: SentRows, cause: Cause, repeated: boolean): (batch: Batch) => void {
+    const unsent = repeated ? sent.unsentOnly() : null;
+    return (batch) => {
+      const rows = unsent === null ? batch.rows : unsent(batch.rows);
+      if (rows.length === 0) return;
+      // From here on a failure leaves rows delivered that the next look meets again.
+      this.#brokenOff = true;
+      sent.add(rows, this.#clock.now());
+      this.#events.rows({ from: batch.from, to: batch.to, rows }, cause);
+    };
+  }
+
+  /** One snapshot serves every holder of this look: it is let go when the last of them has. */
+  #handOver(held: HeldPosition): void {
+    const holders = this.#holders;
+    this.#holders = [];
+    if (holders.length === 0) {
+      void held.release();
+      return;
+    }
+    let users = holders.length;
+    for (const holder of holders) {
+      let mine = true;
+      holder({
+        position: held.position,
+        read: (request) => held.read(request),
+        release: async () => {
+          if (!mine) return;
+          mine = false;
+          users -= 1;
+          if (users === 0) await held.release();
+        },
+      });
+    }
+  }
+}
