@@ -56,6 +56,8 @@ export interface ChannelView {
   readonly lines: readonly LineView[];
   /** Rows whose timestamp lies within the last hour, counted by the server and kept up by deltas. */
   readonly rowsLastHour: number;
+  /** True where the columns hold only what can be seen of the rows (M4): sums over them are not sums over the rows. */
+  readonly reduced: boolean;
   readonly holes: readonly Hole[];
 }
 
@@ -66,6 +68,8 @@ export interface StreamView {
   /** Why the stream is off and what mends it; null unless `state` is `off`. */
   readonly off: { readonly reason: string } | null;
   readonly channels: readonly ChannelView[];
+  /** The range that the channels were loaded for; behind the chosen one while `state` is `loading`. */
+  readonly range: RangeName;
   /** When anything last arrived on any of them (server clock, epoch ms); null before that. */
   readonly arrivedAt: number | null;
   /** Grows with every change, so that a chart can tell cheaply whether it has to draw. */

@@ -1,0 +1,159 @@
+/** What the visitor chose: symbol and range live in the URL, so that a link shows the same; the rest is remembered here. */
+import { type ReadonlySignal, signal } from '@preact/signals';
+import { RANGES, type RangeName, REFRESHES, type RefreshName } from './model.ts';
+
+/** Themes; `system` follows the operating system's. */
+export const THEMES = ['system', 'dark', 'light'] as const;
+export type ThemeName = (typeof THEMES)[number];
+
+/** Zones that times are shown in. */
+export const ZONES = ['utc', 'local'] as const;
+export type ZoneName = (typeof ZONES)[number];
+
+/** The symbol that a visitor sees who asked for none, where it is listed. */
+export const DEFAULT_SYMBOL = 'BTC/USDT';
+const DEFAULT_RANGE: RangeName = '24h';
+
+/** The browser's parts that the view needs; tests bring their own. */
+export interface ViewEnvironment {
+  /** The URL's query string, with or without its question mark. */
+  query(): string;
+  /** Puts another query string (without question mark) into the address bar; no new history entry. */
+  replaceQuery(query: string): void;
+  /** Calls back when the visitor went to another URL of this page; the result stops that. */
+  onNavigate(listener: () => void): () => void;
+  /** The remembered value of a name, null where there is none. May throw: storage can be forbidden. */
+  recall(name: string): string | null;
+  /** Remembers a value. May throw: storage can be forbidden or full. */
+  remember(name: string, value: string): void;
+}
+
+/** The visitor's choices as signals, with their setters. */
+export interface View {
+  readonly symbol: ReadonlySignal<string>;
+  readonly range: ReadonlySignal<RangeName>;
+  readonly refresh: ReadonlySignal<RefreshName>;
+  readonly theme: ReadonlySignal<ThemeName>;
+  readonly zone: ReadonlySignal<ZoneName>;
+  setSymbol(symbol: string): void;
+  setRange(range: RangeName): void;
+  setRefresh(refresh: RefreshName): void;
+  setTheme(theme: ThemeName): void;
+  setZone(zone: ZoneName): void;
+  /** Says which symbols there are: while nobody chose one, the default gives way to the first where it is not listed. */
+  offerSymbols(symbols: readonly string[]): void;
+  /** Stops listening to navigation. */
+  dispose(): void;
+}
+
+/** Symbol and range that a query string asks for; null where it names none, or none that exists. */
+export function parseQuery(query: string): { symbol: string | null; range: RangeName | null } {
+  const parameters = new URLSearchParams(query);
+  const symbol = parameters.get('symbol')?.trim() ?? '';
+  return { symbol: symbol === '' ? null : symbol, range: oneOf(RANGES, parameters.get('range')) };
+}
+
+/** The query string with symbol and range set and every other parameter kept; slashes and colons stay readable. */
+export function formatQuery(query: string, symbol: string, range: RangeName): string {
+  const parameters = new URLSearchParams(query);
+  parameters.set('symbol', symbol);
+  parameters.set('range', range);
+  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
+}
+
+function oneOf<const T extends string>(names: readonly T[], text: string | null): T | null {
+  return names.find((name) => name === text) ?? null;
+}
+
+/** Reads the choices from the URL and the storage, and keeps both up to date. */
+export function createView(environment: ViewEnvironment): View {
+  const asked = parseQuery(environment.query());
+  let symbolChosen = asked.symbol !== null;
+  const symbol = signal(asked.symbol ?? DEFAULT_SYMBOL);
+  const range = signal<RangeName>(asked.range ?? DEFAULT_RANGE);
+  const refresh = signal<RefreshName>(oneOf(REFRESHES, recall('refresh')) ?? 'live');
+  const theme = signal<ThemeName>(oneOf(THEMES, recall('theme')) ?? 'system');
+  const zone = signal<ZoneName>(oneOf(ZONES, recall('zone')) ?? 'utc');
+
+  // A browser that forbids storage forgets the choice with the page; the choice holds until then.
+  function recall(name: string): string | null {
+    try {
+      return environment.recall(name);
+    } catch {
+      return null;
+    }
+  }
+  function remember(name: string, value: string): void {
+    try {
+      environment.remember(name, value);
+    } catch {
+      // As above: nothing is lost but the memory of it.
+    }
+  }
+  function writeQuery(): void {
+    environment.replaceQuery(formatQuery(environment.query(), symbol.peek(), range.peek()));
+  }
+
+  const dispose = environment.onNavigate(() => {
+    const now = parseQuery(environment.query());
+    if (now.symbol !== null) {
+      symbolChosen = true;
+      symbol.value = now.symbol;
+    }
+    range.value = now.range ?? DEFAULT_RANGE;
+  });
+
+  return {
+    symbol,
+    range,
+    refresh,
+    theme,
+    zone,
+    setSymbol(name) {
+      const chosen = name.trim();
+      if (chosen === '') return;
+      symbolChosen = true;
+      symbol.value = chosen;
+      writeQuery();
+    },
+    setRange(name) {
+      range.value = name;
+      writeQuery();
+    },
+    setRefresh(name) {
+      refresh.value = name;
+      // A page that opens paused shows nothing new for no visible reason, so that a pause is not remembered.
+      if (name !== 'paused') remember('refresh', name);
+    },
+    setTheme(name) {
+      theme.value = name;
+      remember('theme', name);
+    },
+    setZone(name) {
+      zone.value = name;
+      remember('zone', name);
+    },
+    offerSymbols(symbols) {
+      const [first] = symbols;
+      if (symbolChosen || first === undefined || symbols.includes(symbol.peek())) return;
+      symbol.value = symbols.includes(DEFAULT_SYMBOL) ? DEFAULT_SYMBOL : first;
+    },
+    dispose,
+  };
+}
+
+const STORAGE_PREFIX = 'alphapulse.';
+
+/** The view's environment in a browser. */
+export function browserView(): ViewEnvironment {
+  return {
+    query: () => location.search,
+    replaceQuery: (query) => history.replaceState(history.state, '', `${location.pathname}?${query}${location.hash}`),
+    onNavigate(listener) {
+      addEventListener('popstate', listener);
+      return () => removeEventListener('popstate', listener);
+    },
+    recall: (name) => localStorage.getItem(STORAGE_PREFIX + name),
+    remember: (name, value) => localStorage.setItem(STORAGE_PREFIX + name, value),
+  };
+}
