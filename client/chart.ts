@@ -1,0 +1,262 @@
+/**
+ * One plotting area on the screen. uPlot does the canvas, the scales and the axes; the lines are painted by
+ * `client/painters`, because each has timestamps of its own (uPlot would have to join them) and they come and go.
+ */
+import './locale.ts';
+import uPlot from 'uplot';
+import { type Drawn, timeAxis, uPlotRatio, valueAxis } from './painters/axes.ts';
+import { paintDots } from './painters/dots.ts';
+import { type Hit, hitTest } from './painters/hit.ts';
+import { paintLabels } from './painters/labels.ts';
+import { type Emphasis, paintLine } from './painters/lines.ts';
+import { paintGuides, paintHatches, paintZone } from './painters/marks.ts';
+import type { Side, Surface } from './painters/scene.ts';
+
+/** Where the pointer is over a plot. */
+export interface Pointer {
+  /** Epoch ms of the row that it means, of the place itself where there is none near. */
+  readonly time: number;
+  readonly hit: Hit | null;
+  /** CSS pixels from the left and top edge of the plot's element. */
+  readonly x: number;
+  readonly y: number;
+}
+
+/** What a plot needs from its surroundings. */
+export interface PlotOptions {
+  readonly host: HTMLElement;
+  /** Called when the pointer means another row or place; null when it has left. */
+  onPointer(pointer: Pointer | null): void;
+  /** Called when the picture has to be painted anew, because another line is hovered. */
+  onStale(): void;
+}
+
+/** What is drawn, and how it is laid out beside its neighbours. */
+export interface PlotState extends Drawn {
+  /** CSS pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Width beside the plot for the labels at the lines' ends, in CSS pixels. */
+  readonly gutter: number;
+  /** Whether these labels carry the lines' names. */
+  readonly withNames: boolean;
+}
+
+/** A line that is hovered from farther away than this, in CSS pixels, does not dim the others. */
+const FOCUS_REACH = 36;
+
+let firstChartMarked = false;
+
+/** A plot on the screen. `draw` repaints it whole from the state given to it. */
+export class Plot {
+  readonly #options: PlotOptions;
+  readonly #uplot: uPlot;
+  readonly #hairline = overlay('hairline');
+  readonly #dot = overlay('hover-dot');
+  readonly #fixed: string;
+  #state: PlotState;
+  /** Where the pointer is, in CSS pixels of the plotting area. */
+  #at: { readonly x: number; readonly y: number } | null = null;
+  #hit: Hit | null = null;
+
+  constructor(options: PlotOptions, state: PlotState) {
+    this.#options = options;
+    this.#state = state;
+    this.#fixed = fixedParts(state);
+    this.#uplot = this.#create();
+    this.#uplot.over.append(this.#hairline, this.#dot);
+    this.#listen();
+  }
+
+  /** Whether the state can be drawn by this plot, or needs a new one: uPlot fixes fonts and sides when it is made. */
+  fits(state: PlotState): boolean {
+    return fixedParts(state) === this.#fixed;
+  }
+
+  /** Repaints with this state. Call at most once a frame. */
+  draw(state: PlotState): void {
+    const u = this.#uplot;
+    const isResized = state.width !== this.#state.width || state.height !== this.#state.height;
+    this.#state = state;
+    u.batch(() => {
+      if (isResized) u.setSize({ width: state.width, height: state.height });
+      u.setData(dataOf(state));
+      // Lays the axes out anew: their ticks depend on the zone, the theme and the values even where no scale changed.
+      u.redraw(false, true);
+    });
+  }
+
+  /** Shows the hairline at a time that the pointer means on a neighbour (epoch ms), or hides it. */
+  showHairline(time: number | null): void {
+    this.#hairline.hidden = time === null;
+    if (time === null) return;
+    this.#hairline.style.transform = `translateX(${Math.round(this.#uplot.valToPos(time, 'x'))}px)`;
+  }
+
+  /** Forgets the pointer, as when the visitor taps elsewhere. */
+  leave(): void {
+    this.#at = null;
+    this.#point();
+  }
+
+  destroy(): void {
+    this.#uplot.destroy();
+  }
+
+  #create(): uPlot {
+    const state = this.#state;
+    const drawn = (): Drawn => this.#state;
+    const left = valueAxis(drawn, 'left');
+    const right = state.pane.right === null ? null : valueAxis(drawn, 'right');
+    const time = timeAxis(drawn);
+    return new uPlot(
+      {
+        width: state.width,
+        height: state.height,
+        padding: [state.palette.textSize * 0.6, () => this.#state.gutter, 0, 0],
+        legend: { show: false },
+        cursor: { show: false },
+        select: { show: false, left: 0, top: 0, width: 0, height: 0 },
+        scales: { x: time.scale, left: left.scale, ...(right === null ? {} : { right: right.scale }) },
+        axes: [time.axis, left.axis, ...(right === null ? [] : [right.axis])],
+        series: [{}],
+        hooks: {
+          drawAxes: [(u) => this.#paintBehind(this.#surface(u))],
+          draw: [(u) => this.#paint(this.#surface(u))],
+        },
+      },
+      dataOf(state),
+      this.#options.host,
+    );
+  }
+
+  #surface(u: uPlot): Surface {
+    const { left, top, width, height } = u.bbox;
+    return {
+      ctx: u.ctx,
+      left,
+      top,
+      width,
+      height,
+      ratio: uPlotRatio(u),
+      palette: this.#state.palette,
+      x: (time) => u.valToPos(time, 'x', true),
+      y: (value, side) => u.valToPos(value, this.#scale(side), true),
+    };
+  }
+
+  #scale(side: Side): Side {
+    return this.#state.pane.right === null ? 'left' : side;
+  }
+
+  #paintBehind(surface: Surface): void {
+    const { pane, frame } = this.#state;
+    paintHatches(surface, frame.hatches);
+    paintGuides(surface, pane.guides);
+    if (frame.timeAxis) paintZone(surface, frame);
+  }
+
+  #paint(surface: Surface): void {
+    // The rows may have moved under a pointer that rests.
+    this.#point();
+    const { pane, frame, withNames, gutter, width } = this.#state;
+    const { ctx, ratio } = surface;
+    const focus = this.#focus();
+    const slack = 3 * ratio;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(surface.left, surface.top - slack, surface.width + slack, surface.height + 2 * slack);
+    ctx.clip();
+    // The hovered line is painted last, on top of the others.
+    for (const line of [...pane.lines].sort((a, b) => Number(a.name === focus) - Number(b.name === focus))) {
+      const emphasis: Emphasis = focus === null ? 'plain' : focus === line.name ? 'focus' : 'dim';
+      const paint = line.shape.kind === 'dots' || line.shape.kind === 'scatter' ? paintDots : paintLine;
+      paint(surface, line, frame.from, frame.to, emphasis);
+    }
+    ctx.restore();
+    paintLabels(surface, pane.lines, {
+      x: (width - gutter + 8) * ratio,
+      withName: withNames && pane.lines.length > 1,
+      focus,
+    });
+    if (firstChartMarked || !pane.lines.some((line) => line.times.length > 0)) return;
+    firstChartMarked = true;
+    performance.mark('first-chart');
+  }
+
+  /** Name of the line that stands out; null while all are equal. */
+  #focus(): string | null {
+    return this.#hit !== null && this.#hit.distance <= FOCUS_REACH ? this.#hit.line.name : null;
+  }
+
+  #listen(): void {
+    const { over } = this.#uplot;
+    const move = (event: PointerEvent): void => {
+      const box = over.getBoundingClientRect();
+      this.#at = { x: event.clientX - box.left, y: event.clientY - box.top };
+      const before = this.#focus();
+      this.#point();
+      if (this.#focus() !== before) this.#options.onStale();
+    };
+    over.addEventListener('pointermove', move);
+    over.addEventListener('pointerdown', move);
+    over.addEventListener('pointerleave', (event) => {
+      // A finger that is lifted leaves its row on show; a tap elsewhere puts it away.
+      if (event.pointerType !== 'mouse') return;
+      this.leave();
+      this.#options.onStale();
+    });
+  }
+
+  /** Finds the row that the pointer means, marks it and tells the surroundings. */
+  #point(): void {
+    const u = this.#uplot;
+    const at = this.#at;
+    if (at === null) {
+      if (this.#hit !== null || !this.#dot.hidden || !this.#hairline.hidden) this.#options.onPointer(null);
+      this.#hit = null;
+      this.#dot.hidden = true;
+      return;
+    }
+    const x = (time: number): number => u.valToPos(time, 'x');
+    const y = (value: number, side: Side): number => u.valToPos(value, this.#scale(side));
+    const time = (px: number): number => u.posToVal(px, 'x');
+    this.#hit = hitTest(this.#state.pane.lines, { x, y, time }, at.x, at.y);
+    const line = this.#hit?.line;
+    const rowTime = line?.times[this.#hit?.index ?? -1];
+    const value = line?.values[this.#hit?.index ?? -1];
+    this.#dot.hidden = rowTime === undefined;
+    if (line !== undefined && rowTime !== undefined && value !== undefined)
+      this.#dot.style.transform = `translate(${x(rowTime)}px, ${y(value, line.side)}px)`;
+    const { offsetLeft, offsetTop } = u.over;
+    this.#options.onPointer({
+      time: rowTime ?? time(at.x),
+      hit: this.#hit,
+      x: at.x + offsetLeft,
+      y: at.y + offsetTop,
+    });
+  }
+}
+
+function overlay(className: string): HTMLElement {
+  const element = document.createElement('div');
+  element.className = className;
+  element.hidden = true;
+  return element;
+}
+
+/** uPlot is given the window's two ends and nothing else: its x scale wants data, the rows are the painters'. */
+function dataOf(state: PlotState): uPlot.AlignedData {
+  return [Float64Array.of(state.frame.from, state.frame.to)];
+}
+
+function fixedParts({ pane, palette, frame }: PlotState): string {
+  return [
+    palette.font,
+    palette.textSize,
+    pane.right !== null,
+    pane.left.inverted === true,
+    pane.right?.inverted === true,
+    frame.timeAxis,
+  ].join('|');
+}

@@ -1,0 +1,27 @@
+/** One draw a frame over everything on the page that draws: who asks twice is drawn once. A hidden tab draws nothing. */
+
+/** Something that can be brought up to date on the screen. */
+export interface Drawable {
+  draw(): void;
+}
+
+const waiting = new Set<Drawable>();
+let request: number | null = null;
+
+/** Draws on the next animation frame. */
+export function drawSoon(drawable: Drawable): void {
+  waiting.add(drawable);
+  request ??= requestAnimationFrame(drawAll);
+}
+
+/** Takes back what `drawSoon` promised. */
+export function drawNever(drawable: Drawable): void {
+  waiting.delete(drawable);
+}
+
+function drawAll(): void {
+  request = null;
+  const now = [...waiting];
+  waiting.clear();
+  for (const drawable of now) drawable.draw();
+}

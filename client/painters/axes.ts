@@ -1,0 +1,116 @@
+/** The options that make uPlot's axes ours: round ticks, labels that never repeat, no chart junk. */
+import type uPlot from 'uplot';
+import type { AxisSpec, Frame, Palette, Pane, Side } from './scene.ts';
+import { type AxisRange, axisRange } from './spans.ts';
+import { timeLabels, timeTicks, valueLabels, valueTicks } from './ticks.ts';
+
+/** What a pane draws at the moment; the axes ask for it whenever they are laid out. */
+export interface Drawn {
+  readonly pane: Pane;
+  readonly frame: Frame;
+  readonly palette: Palette;
+}
+
+/** Height of the time axis in CSS pixels at a text size. */
+export function timeAxisHeight(textSize: number): number {
+  return Math.round(textSize * 1.9);
+}
+
+/** How many ticks a value axis of this height carries. */
+export function tickCount(plotHeight: number, textSize: number): number {
+  return Math.max(2, Math.min(6, Math.floor(plotHeight / (textSize * 3))));
+}
+
+/** Range of an axis for what is drawn, on a plot of this height in CSS pixels. */
+export function rangeOf(drawn: Drawn, side: Side, plotHeight: number): AxisRange {
+  const spec = specOf(drawn.pane, side);
+  const [bottom, top] = spec.band ?? [0, 1];
+  const ticks = tickCount(plotHeight * (top - bottom), drawn.palette.textSize);
+  return axisRange(spec, side, drawn.pane.lines, drawn.frame.from, drawn.frame.to, ticks);
+}
+
+function specOf(pane: Pane, side: Side): AxisSpec {
+  return side === 'right' && pane.right !== null ? pane.right : pane.left;
+}
+
+/** Scale and axis options of one value axis. `drawn` is asked at every layout. */
+export function valueAxis(drawn: () => Drawn, side: Side): { scale: uPlot.Scale; axis: uPlot.Axis } {
+  const plotHeight = (u: uPlot): number => u.bbox.height / uPlotRatio(u);
+  const ticksOf = (u: uPlot): number[] => {
+    const { low, high } = rangeOf(drawn(), side, plotHeight(u));
+    const [bottom, top] = specOf(drawn().pane, side).band ?? [0, 1];
+    return valueTicks(low, high, tickCount(plotHeight(u) * (top - bottom), drawn().palette.textSize));
+  };
+  return {
+    scale: {
+      auto: true,
+      time: false,
+      dir: specOf(drawn().pane, side).inverted === true ? -1 : 1,
+      range: (u) => {
+        const { min, max } = rangeOf(drawn(), side, plotHeight(u));
+        return [min, max];
+      },
+    },
+    axis: {
+      scale: side,
+      side: side === 'left' ? 3 : 1,
+      gap: 8,
+      ticks: { show: false },
+      border: { show: false },
+      grid: { show: side === 'left', width: 1, stroke: () => drawn().palette.grid },
+      stroke: () => drawn().palette.third,
+      font: fontOf(drawn().palette),
+      space: 1,
+      splits: ticksOf,
+      values: (_u, splits) => valueLabels(splits, specOf(drawn().pane, side).style),
+      size: (_u, values) => axisWidth(values, drawn().palette.textSize),
+    },
+  };
+}
+
+/** The time axis: labels only on the pane that carries them, grid lines on none. */
+export function timeAxis(drawn: () => Drawn): { scale: uPlot.Scale; axis: uPlot.Axis } {
+  const ticksOf = (u: uPlot): { ticks: number[]; step: number } => {
+    const { frame, palette } = drawn();
+    const most = Math.max(2, Math.floor(u.bbox.width / uPlotRatio(u) / (palette.textSize * 6)));
+    return timeTicks(frame.from, frame.to, most, frame.zone);
+  };
+  return {
+    scale: { auto: true, time: false, range: () => [drawn().frame.from, drawn().frame.to] },
+    axis: {
+      scale: 'x',
+      side: 2,
+      gap: 6,
+      ticks: { show: false },
+      border: { show: false },
+      grid: { show: false },
+      stroke: () => drawn().palette.third,
+      font: fontOf(drawn().palette),
+      space: 1,
+      splits: (u) => ticksOf(u).ticks,
+      values: (u, splits) => {
+        const { frame } = drawn();
+        return frame.timeAxis ? timeLabels(splits, ticksOf(u).step, frame.zone) : splits.map(() => '');
+      },
+      size: () => (drawn().frame.timeAxis ? timeAxisHeight(drawn().palette.textSize) : 6),
+    },
+  };
+}
+
+function fontOf(palette: Palette): string {
+  return `450 ${palette.textSize}px ${palette.font}`;
+}
+
+/** Device pixels in a CSS pixel, as uPlot laid this plot out. */
+export function uPlotRatio(u: uPlot): number {
+  return u.width > 0 ? u.ctx.canvas.width / u.width : 1;
+}
+
+/**
+ * Width for the widest label, in steps, so that the plot does not move with every digit. Figures of Inter are about
+ * 0.62 of the text size wide.
+ */
+function axisWidth(values: readonly string[] | null, textSize: number): number {
+  const longest = Math.max(3, ...(values ?? []).map((value) => value.length));
+  return Math.max(42, Math.ceil((longest * textSize * 0.62 + 10) / 6) * 6);
+}

@@ -1,0 +1,98 @@
+/** Draws points: plain dots, and the anomalies' scatter whose size and colour follow |z|. */
+import { DIM_ALPHA, type Emphasis } from './lines.ts';
+import { type Palette, type PaneLine, type Surface, slotColor } from './scene.ts';
+import { visible } from './spans.ts';
+
+/** The threshold of a row that names none. */
+export const USUAL_THRESHOLD = 3;
+const CIRCLE = 2 * Math.PI;
+
+/** Colour of a deviation: quiet below 3, then in three steps up to 5 and beyond. */
+export function heatColor(palette: Palette, z: number): string {
+  const size = Math.abs(z);
+  if (size >= 5) return palette.heat[3];
+  if (size >= 4) return palette.heat[2];
+  return size >= 3 ? palette.heat[1] : palette.heat[0];
+}
+
+/** Radius of a deviation in CSS pixels: 2.5 at 2, 8 from 8 on. */
+export function heatRadius(z: number): number {
+  return Math.min(8, Math.max(2, 2.5 + (Math.abs(z) - 2) * 0.92));
+}
+
+/** Whether a row deviates by at least its own threshold (NaN: 3). */
+export function isAbove(z: number, threshold: number): boolean {
+  return Math.abs(z) >= (Number.isNaN(threshold) ? USUAL_THRESHOLD : threshold);
+}
+
+/** Draws a line's points; the great deviations last, so that none of them hides behind a lesser one. */
+export function paintDots(surface: Surface, line: PaneLine, from: number, to: number, emphasis: Emphasis): void {
+  const { ctx } = surface;
+  const [first, end] = visible(line.times, from, to);
+  ctx.save();
+  ctx.globalAlpha = emphasis === 'dim' ? DIM_ALPHA : 1;
+  if (line.shape.kind === 'scatter') paintScatter(surface, line, line.shape, first, end);
+  else paintPlain(surface, line, line.shape.kind === 'dots' ? line.shape.solidFrom : null, first, end);
+  ctx.restore();
+}
+
+function paintPlain(surface: Surface, line: PaneLine, solidFrom: number | null, first: number, end: number): void {
+  const { ctx, ratio, palette } = surface;
+  const solid = new Path2D();
+  const hollow = new Path2D();
+  const radius = (end - first > 400 ? 1.6 : end - first > 150 ? 2 : 2.6) * ratio;
+  for (let i = first; i < end; i += 1) {
+    const value = line.values[i] ?? Number.NaN;
+    if (!Number.isFinite(value)) continue;
+    const path = solidFrom === null || value >= solidFrom ? solid : hollow;
+    const x = surface.x(line.times[i] ?? 0);
+    const y = surface.y(value, line.side);
+    path.moveTo(x + radius, y);
+    path.arc(x, y, radius, 0, CIRCLE);
+  }
+  const color = slotColor(palette, line.slot);
+  const alpha = ctx.globalAlpha;
+  ctx.strokeStyle = color;
+  ctx.fillStyle = color;
+  ctx.lineWidth = ratio;
+  ctx.globalAlpha = alpha * 0.5;
+  ctx.stroke(hollow);
+  ctx.globalAlpha = alpha * 0.9;
+  ctx.fill(solid);
+}
+
+function paintScatter(
+  surface: Surface,
+  line: PaneLine,
+  columns: { readonly z: Float64Array; readonly threshold: Float64Array },
+  first: number,
+  end: number,
+): void {
+  const { ctx, ratio, palette } = surface;
+  const order: number[] = [];
+  for (let i = first; i < end; i += 1) if (Number.isFinite(line.values[i])) order.push(i);
+  order.sort((a, b) => Math.abs(columns.z[a] ?? 0) - Math.abs(columns.z[b] ?? 0));
+  const alpha = ctx.globalAlpha;
+  for (const i of order) {
+    const z = columns.z[i] ?? 0;
+    const isSolid = isAbove(z, columns.threshold[i] ?? Number.NaN);
+    const color = heatColor(palette, z);
+    ctx.beginPath();
+    ctx.arc(surface.x(line.times[i] ?? 0), surface.y(line.values[i] ?? 0, line.side), heatRadius(z) * ratio, 0, CIRCLE);
+    if (isSolid) {
+      ctx.globalAlpha = alpha * 0.82;
+      ctx.fillStyle = color;
+      ctx.fill();
+      // A rim in the panel's colour keeps dots apart that lie on each other.
+      ctx.globalAlpha = alpha;
+      ctx.lineWidth = ratio;
+      ctx.strokeStyle = palette.panel;
+      ctx.stroke();
+    } else {
+      ctx.globalAlpha = alpha * 0.75;
+      ctx.lineWidth = 1.25 * ratio;
+      ctx.strokeStyle = color;
+      ctx.stroke();
+    }
+  }
+}

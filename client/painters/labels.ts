@@ -1,0 +1,134 @@
+/** Labels at the ends of lines: each value beside its line, in its colour, none on top of another. */
+import { DIM_ALPHA } from './lines.ts';
+import { type PaneLine, type Surface, slotColor } from './scene.ts';
+
+/** A label before and after it has found its place (centre, in the same units). */
+export interface Placed<T> {
+  readonly item: T;
+  y: number;
+}
+
+/**
+ * Moves labels apart to at least `spacing` while keeping them within [top, bottom] and in order; where not all fit, the
+ * last of the list are left out. After D3's one-dimensional dodge: push down, then push the overflow up again.
+ *
+ * @returns the labels that fit, from top to bottom
+ */
+export function dodge<T>(
+  wanted: readonly { readonly item: T; readonly y: number }[],
+  spacing: number,
+  top: number,
+  bottom: number,
+): Placed<T>[] {
+  const capacity = Math.max(1, Math.floor((bottom - top) / spacing) + 1);
+  const placed = wanted.slice(0, capacity).map(({ item, y }) => ({ item, y: Math.min(bottom, Math.max(top, y)) }));
+  placed.sort((a, b) => a.y - b.y);
+  let floor = Number.NEGATIVE_INFINITY;
+  for (const label of placed) {
+    label.y = Math.max(label.y, floor + spacing);
+    floor = label.y;
+  }
+  let ceiling = bottom;
+  for (const label of placed.toReversed()) {
+    label.y = Math.min(label.y, ceiling);
+    ceiling = label.y - spacing;
+  }
+  return placed;
+}
+
+/** Index of the newest row with a finite value, -1 where there is none. */
+export function newestFinite(line: PaneLine): number {
+  for (let i = line.values.length - 1; i >= 0; i -= 1) if (Number.isFinite(line.values[i])) return i;
+  return -1;
+}
+
+/** The texts of a label: the value, then the name, then how long the line has been stale. */
+function textsOf(line: PaneLine, withName: boolean): { value: string; name: string; stale: string } {
+  return {
+    value: line.endText ?? '',
+    name: withName ? line.name : '',
+    stale: line.staleFor === null ? '' : `stale ${line.staleFor}`,
+  };
+}
+
+const GAP = 5;
+
+function fontOf(surface: Pick<Surface, 'palette' | 'ratio'>, weight: number): string {
+  return `${weight} ${surface.palette.textSize * surface.ratio}px ${surface.palette.font}`;
+}
+
+/** Width that the labels of a pane need beside the plot, in device pixels; 0 without labels. */
+export function labelsWidth(
+  surface: Pick<Surface, 'ctx' | 'palette' | 'ratio'>,
+  lines: readonly PaneLine[],
+  withName: boolean,
+): number {
+  const { ctx, ratio } = surface;
+  let widest = 0;
+  ctx.save();
+  for (const line of lines) {
+    if (line.endText === null || newestFinite(line) < 0) continue;
+    const { value, name, stale } = textsOf(line, withName);
+    ctx.font = fontOf(surface, 600);
+    let width = ctx.measureText(value).width;
+    ctx.font = fontOf(surface, 450);
+    for (const text of [name, stale]) if (text !== '') width += GAP * ratio + ctx.measureText(text).width;
+    widest = Math.max(widest, width);
+  }
+  ctx.restore();
+  return widest;
+}
+
+/** Paints the labels at `x` and a dot at each line's end. */
+export function paintLabels(
+  surface: Surface,
+  lines: readonly PaneLine[],
+  at: { readonly x: number; readonly withName: boolean; readonly focus: string | null },
+): void {
+  const { ctx, ratio, palette } = surface;
+  const wanted = lines.flatMap((line) => {
+    const newest = newestFinite(line);
+    if (line.endText === null || newest < 0) return [];
+    return [{ item: line, y: surface.y(line.values[newest] ?? 0, line.side) }];
+  });
+  const size = palette.textSize * ratio;
+  const labels = dodge(wanted, size * 1.25, surface.top + size * 0.4, surface.top + surface.height - size * 0.4);
+  const hidden = wanted.length - labels.length;
+  ctx.save();
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'middle';
+  for (const [index, { item: line, y }] of labels.entries()) {
+    const isDim = at.focus !== null && at.focus !== line.name;
+    ctx.globalAlpha = isDim ? DIM_ALPHA * 1.6 : 1;
+    paintEnd(surface, line);
+    const { value, name, stale } = textsOf(line, at.withName);
+    let x = at.x;
+    const write = (text: string, weight: number, color: string): void => {
+      if (text === '') return;
+      ctx.font = fontOf(surface, weight);
+      ctx.fillStyle = color;
+      ctx.fillText(text, x, y + ratio * 0.5);
+      x += ctx.measureText(text).width + GAP * ratio;
+    };
+    write(value, 600, slotColor(palette, line.slot));
+    write(name, 450, palette.second);
+    write(stale, 600, palette.alarm);
+    if (hidden > 0 && index === labels.length - 1) write(`+${hidden} more`, 450, palette.third);
+  }
+  ctx.restore();
+}
+
+/** A dot where the line ends; hollow where the line is stale. */
+function paintEnd(surface: Surface, line: PaneLine): void {
+  const { ctx, ratio, palette } = surface;
+  const newest = newestFinite(line);
+  const x = surface.x(line.times[newest] ?? 0);
+  if (x < surface.left || x > surface.left + surface.width + 4 * ratio) return;
+  ctx.beginPath();
+  ctx.arc(x, surface.y(line.values[newest] ?? 0, line.side), 3 * ratio, 0, 2 * Math.PI);
+  ctx.fillStyle = line.staleFor === null ? slotColor(palette, line.slot) : palette.panel;
+  ctx.fill();
+  ctx.lineWidth = 1.5 * ratio;
+  ctx.strokeStyle = line.staleFor === null ? palette.panel : palette.alarm;
+  ctx.stroke();
+}

@@ -1,0 +1,162 @@
+/** The plots of one chart, stacked or side by side: same window, same gutter, one hairline through all of them. */
+import { Plot, type PlotState, type Pointer } from './chart.ts';
+import { type Drawable, drawNever, drawSoon } from './draw.ts';
+import { labelsWidth } from './painters/labels.ts';
+import type { Frame, Palette, Pane } from './painters/scene.ts';
+
+/** What a chart shows at the moment. */
+export interface Scene {
+  readonly panes: readonly Pane[];
+  readonly frame: Omit<Frame, 'timeAxis'>;
+  readonly palette: Palette;
+  /** Panes that stand side by side; each of the lowest in its column carries the time axis. */
+  readonly columns: number;
+}
+
+/** The pointer over one of a chart's panes. */
+export interface PanePointer extends Pointer {
+  readonly pane: Pane;
+  readonly host: HTMLElement;
+}
+
+/** Below this width of a pane, in CSS pixels, labels carry values only and the names stand in a legend. */
+export const NAMES_FROM_WIDTH = 400;
+/** Labels take at most this share of a pane's width. */
+const MOST_GUTTER = 0.42;
+const GUTTER_STEP = 8;
+
+/** What a chart needs from its surroundings. */
+export interface PanesOptions {
+  /** What to draw; null for nothing yet. Asked once a frame in which something has to be drawn. */
+  scene(): Scene | null;
+  onPointer(pointer: PanePointer | null): void;
+  /** Called when the labels gain or lose the lines' names; without them a legend has to name the lines. */
+  onNames(shown: boolean): void;
+}
+
+/** Draws the panes of one chart into their elements. */
+export class Panes implements Drawable {
+  readonly #options: PanesOptions;
+  readonly #hosts = new Map<string, HTMLElement>();
+  readonly #plots = new Map<string, Plot>();
+  readonly #resize = new ResizeObserver(() => drawSoon(this));
+  readonly #measure = document.createElement('canvas').getContext('2d');
+  #pointed: string | null = null;
+  #scene: Scene | null = null;
+  #named: boolean | null = null;
+
+  constructor(options: PanesOptions) {
+    this.#options = options;
+  }
+
+  /** Gives a pane its element, or takes it away. */
+  attach(id: string, host: HTMLElement | null): void {
+    const before = this.#hosts.get(id);
+    if (before === host) return;
+    if (before !== undefined) {
+      this.#resize.unobserve(before);
+      this.#plots.get(id)?.destroy();
+      this.#plots.delete(id);
+      this.#hosts.delete(id);
+      if (this.#pointed === id) this.#point(id, null);
+    }
+    if (host === null) return;
+    this.#hosts.set(id, host);
+    this.#resize.observe(host);
+    drawSoon(this);
+  }
+
+  draw(): void {
+    const scene = this.#options.scene();
+    this.#scene = scene;
+    if (scene === null) return;
+    const { gutter, withNames } = this.#labels(scene);
+    if (withNames !== this.#named) {
+      this.#named = withNames;
+      this.#options.onNames(withNames);
+    }
+    for (const [index, pane] of scene.panes.entries()) {
+      const host = this.#hosts.get(pane.id);
+      if (host === undefined || host.clientWidth < 40 || host.clientHeight < 30) continue;
+      const timeAxis = index >= scene.panes.length - scene.columns;
+      const state: PlotState = {
+        pane,
+        frame: { ...scene.frame, timeAxis },
+        palette: scene.palette,
+        width: host.clientWidth,
+        height: host.clientHeight,
+        gutter,
+        withNames,
+      };
+      this.#plot(pane, host, state).draw(state);
+    }
+  }
+
+  /** Puts the hovered row away. */
+  leave(): void {
+    for (const plot of this.#plots.values()) plot.leave();
+    drawSoon(this);
+  }
+
+  destroy(): void {
+    drawNever(this);
+    this.#resize.disconnect();
+    for (const plot of this.#plots.values()) plot.destroy();
+    this.#plots.clear();
+    this.#hosts.clear();
+  }
+
+  #width(id: string): number {
+    return this.#hosts.get(id)?.clientWidth ?? 0;
+  }
+
+  #plot(pane: Pane, host: HTMLElement, state: PlotState): Plot {
+    const existing = this.#plots.get(pane.id);
+    if (existing?.fits(state)) return existing;
+    existing?.destroy();
+    const made = new Plot(
+      {
+        host,
+        onPointer: (pointer) => this.#point(pane.id, pointer),
+        onStale: () => drawSoon(this),
+      },
+      state,
+    );
+    this.#plots.set(pane.id, made);
+    return made;
+  }
+
+  #point(id: string, pointer: Pointer | null): void {
+    // A pane that the pointer left has no say over one that it has reached meanwhile.
+    if (pointer === null && this.#pointed !== id) return;
+    this.#pointed = pointer === null ? null : id;
+    for (const plot of this.#plots.values()) plot.showHairline(pointer?.time ?? null);
+    const host = this.#hosts.get(id);
+    const pane = this.#scene?.panes.find((candidate) => candidate.id === id);
+    this.#options.onPointer(
+      pointer === null || host === undefined || pane === undefined ? null : { ...pointer, pane, host },
+    );
+  }
+
+  /**
+   * How wide the labels are beside the plots, and whether they carry names: only where there is room for both. The
+   * width goes in steps and is the same for all panes, so that plots align and do not move with every digit.
+   */
+  #labels(scene: Scene): { gutter: number; withNames: boolean } {
+    const narrowest = Math.min(...scene.panes.map((pane) => this.#width(pane.id)));
+    const most = Math.floor(narrowest * MOST_GUTTER);
+    if (narrowest >= NAMES_FROM_WIDTH) {
+      const gutter = this.#gutter(scene, true);
+      if (gutter <= most) return { gutter, withNames: true };
+    }
+    return { gutter: Math.min(this.#gutter(scene, false), most), withNames: false };
+  }
+
+  #gutter(scene: Scene, withNames: boolean): number {
+    if (this.#measure === null) return 0;
+    const surface = { ctx: this.#measure, palette: scene.palette, ratio: 1 };
+    const widths = scene.panes.map((pane) => labelsWidth(surface, pane.lines, withNames && pane.lines.length > 1));
+    const widest = Math.max(0, ...widths);
+    return widest === 0 ? 12 : Math.ceil((widest + 12) / GUTTER_STEP) * GUTTER_STEP;
+  }
+}
