@@ -1,0 +1,258 @@
+/**
+ * The subscriptions of one connection: asks for what is wanted, holds each channel's chain (F3), and passes on only what
+ * belongs to the newest subscription of a stream.
+ */
+import type { Frame, ServerFrame } from '../../shared/protocol.ts';
+import type { StreamName } from '../../shared/streams.ts';
+import { backoff } from './backoff.ts';
+import { encodeClientFrame } from './frames.ts';
+import type { Scene, Want } from './types.ts';
+
+/** Where a subscription stands. `off`: the server refuses the stream and says why; it is asked again from time to time. */
+export type Phase =
+  /** To be asked for at `at`; `drop` is the subscription that it replaces, still open on the server. */
+  | { readonly name: 'queued'; readonly at: number; readonly drop: string | null }
+  | { readonly name: 'asked'; readonly id: string }
+  | { readonly name: 'receiving'; readonly id: string; readonly chains: Map<string, string> }
+  | { readonly name: 'live'; readonly id: string; readonly chains: Map<string, string>; readonly since: number }
+  | { readonly name: 'gap'; readonly id: string; readonly chains: Map<string, string> }
+  | { readonly name: 'off'; readonly reason: string; readonly retryAt: number; readonly asking: string | null };
+
+interface Entry {
+  want: Want;
+  phase: Phase;
+  /** Tries in a row that failed; what was live for a while starts from 0 again. */
+  attempt: number;
+}
+
+/** A subscription that was live for so long had no fault of its own when it breaks. */
+const LASTED_MS = 30_000;
+/** The server takes 50 frames a second; who flips through symbols faster has the ones in between left out. */
+const FRAMES_A_SECOND = 40;
+
+/** Frames that concern a subscription. */
+export type SubscriptionFrame = Extract<
+  ServerFrame,
+  { type: 'subscribed' | 'snapshot' | 'synced' | 'delta' | 'gap' | 'unsubscribed' | 'error' }
+>;
+
+/** The chains of a phase that takes data; null in the others. */
+function chainsOf(phase: Phase): Map<string, string> | null {
+  return phase.name === 'receiving' || phase.name === 'live' || phase.name === 'gap' ? phase.chains : null;
+}
+
+/** The id that a phase's frames carry; null where none is to be expected. */
+function idOf(phase: Phase): string | null {
+  if (phase.name === 'queued') return null;
+  return phase.name === 'off' ? phase.asking : phase.id;
+}
+
+function matches(want: Want, key: string): boolean {
+  return want.keys === null || want.keys.includes(key);
+}
+
+/** Whether two wants ask for the same rows in the same fineness. */
+export function sameWant(a: Want, b: Want): boolean {
+  if (a.stream !== b.stream || a.range !== b.range || a.points !== b.points) return false;
+  if (a.keys === null || b.keys === null) return a.keys === b.keys;
+  return a.keys.length === b.keys.length && a.keys.every((key, index) => key === b.keys?.[index]);
+}
+
+/** All subscriptions of one connection. Lives and dies with it. */
+export class Subscriptions {
+  readonly #entries = new Map<StreamName, Entry>();
+  readonly #socket: number;
+  /** When the frames of the last second were sent, oldest first. */
+  #sent: number[] = [];
+
+  constructor(socket: number) {
+    this.#socket = socket;
+  }
+
+  /** Wants a stream's rows; replaces what was wanted of that stream before. */
+  want(want: Want, scene: Scene): void {
+    const entry = this.#entries.get(want.stream);
+    if (entry === undefined) {
+      this.#entries.set(want.stream, { want, phase: { name: 'queued', at: scene.now, drop: null }, attempt: 0 });
+    } else if (!sameWant(entry.want, want)) {
+      entry.want = want;
+      entry.attempt = 0;
+      this.#requeue(entry, scene.now);
+    }
+    this.flush(scene);
+  }
+
+  /** Sends what is due. */
+  flush(scene: Scene): void {
+    for (const entry of this.#entries.values()) {
+      const { phase, want } = entry;
+      const due =
+        phase.name === 'queued' ? phase.at : phase.name === 'off' && phase.asking === null ? phase.retryAt : null;
+      if (due === null || due > scene.now || this.#nextSlot(scene.now) > scene.now) continue;
+      if (phase.name === 'queued' && phase.drop !== null) this.#send({ type: 'unsubscribe', id: phase.drop }, scene);
+      const id = scene.nextId(want.stream);
+      entry.phase = phase.name === 'off' ? { ...phase, asking: id } : { name: 'asked', id };
+      // Here `since` will go (F6): the newest cursor of the subscription before, so that a reconnect resumes.
+      const keys = want.keys === null ? {} : { keys: [...want.keys] };
+      const { stream, range, points } = want;
+      this.#send({ type: 'subscribe', id, stream, ...keys, range, points, detail: 'values' }, scene);
+    }
+  }
+
+  /** When `flush` has something to do next (epoch ms); Infinity where nothing is waiting. */
+  nextAt(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { phase } of this.#entries.values()) {
+      if (phase.name === 'queued') next = Math.min(next, Math.max(phase.at, this.#nextSlot(now)));
+      if (phase.name === 'off' && phase.asking === null)
+        next = Math.min(next, Math.max(phase.retryAt, this.#nextSlot(now)));
+    }
+    return next;
+  }
+
+  /** Asks again at once for every stream that is off: what kept them off may have gone. */
+  retryOff(scene: Scene): void {
+    for (const entry of this.#entries.values()) {
+      const { phase } = entry;
+      if (phase.name === 'off' && phase.asking === null) entry.phase = { ...phase, retryAt: scene.now };
+    }
+    this.flush(scene);
+  }
+
+  /** Takes a frame in; what is fit to be shown is emitted. */
+  receive(frame: SubscriptionFrame, scene: Scene): void {
+    if (frame.type === 'unsubscribed') return;
+    if (frame.type === 'delta') {
+      this.#delta(frame, scene);
+      return;
+    }
+    const entry = this.#byId(frame.id);
+    if (entry === null) {
+      // Without an id an error concerns no subscription, and only its count tells of it.
+      if (frame.type !== 'error') scene.counts.late += 1;
+      return;
+    }
+    switch (frame.type) {
+      case 'subscribed':
+        entry.phase = { name: 'receiving', id: frame.id, chains: new Map() };
+        break;
+      case 'snapshot':
+        this.#snapshot(entry, frame, scene);
+        break;
+      case 'gap':
+        this.#gap(entry, frame, scene);
+        break;
+      case 'synced':
+        this.#synced(entry, frame, scene);
+        break;
+      case 'error': {
+        const retryAt = scene.now + backoff(entry.attempt, scene.random);
+        entry.attempt += 1;
+        entry.phase = { name: 'off', reason: frame.message, retryAt, asking: null };
+      }
+    }
+    this.flush(scene);
+  }
+
+  /** Where a stream's subscription stands; null where it was never wanted. */
+  phase(stream: StreamName): Phase | null {
+    return this.#entries.get(stream)?.phase ?? null;
+  }
+
+  /** `live` once everything is live or off, `off` where nothing can be had at all, else `syncing`. */
+  summary(): 'syncing' | 'live' | 'off' {
+    let live = 0;
+    let off = 0;
+    for (const { phase } of this.#entries.values()) {
+      if (phase.name === 'live') live += 1;
+      if (phase.name === 'off') off += 1;
+    }
+    if (this.#entries.size === 0 || live + off < this.#entries.size) return 'syncing';
+    return live > 0 ? 'live' : 'off';
+  }
+
+  #delta(frame: Frame<'delta'>, scene: Scene): void {
+    const entry = this.#entries.get(frame.stream);
+    const chains = entry === undefined ? null : chainsOf(entry.phase);
+    if (entry === undefined || chains === null || !matches(entry.want, frame.key)) {
+      scene.counts.late += 1;
+      return;
+    }
+    const head = chains.get(frame.key);
+    // A channel whose snapshot is still owed has no deltas; one that had no rows in the range starts with its first delta.
+    const fits =
+      head === undefined ? entry.phase.name !== 'receiving' || entry.want.keys === null : head === frame.prev;
+    if (!fits) {
+      this.#breach(entry, scene);
+      return;
+    }
+    chains.set(frame.key, frame.cursor);
+    scene.emit({ type: 'delta', frame });
+  }
+
+  #snapshot(entry: Entry, frame: Frame<'snapshot'>, scene: Scene): void {
+    const chains = chainsOf(entry.phase);
+    if (chains === null || !matches(entry.want, frame.key)) {
+      this.#breach(entry, scene);
+      return;
+    }
+    chains.set(frame.key, frame.cursor);
+    scene.emit({ type: 'snapshot', frame });
+  }
+
+  #gap(entry: Entry, frame: Frame<'gap'>, scene: Scene): void {
+    const chains = chainsOf(entry.phase);
+    if (chains === null) {
+      this.#breach(entry, scene);
+      return;
+    }
+    scene.counts.gaps += 1;
+    if (frame.key === null) chains.clear();
+    else chains.set(frame.key, frame.cursor);
+    entry.phase = { name: 'gap', id: frame.id, chains };
+  }
+
+  #synced(entry: Entry, frame: Frame<'synced'>, scene: Scene): void {
+    const chains = chainsOf(entry.phase);
+    if (chains === null) {
+      this.#breach(entry, scene);
+      return;
+    }
+    if (entry.phase.name === 'live') return;
+    entry.phase = { name: 'live', id: frame.id, chains, since: scene.now };
+    scene.emit({ type: 'synced', stream: entry.want.stream });
+  }
+
+  /** The server left the contract for this subscription: what is held of it cannot be trusted, so ask anew. */
+  #breach(entry: Entry, scene: Scene): void {
+    scene.counts.breaks += 1;
+    if (entry.phase.name === 'live' && scene.now - entry.phase.since >= LASTED_MS) entry.attempt = 0;
+    const delay = entry.attempt === 0 ? 0 : backoff(entry.attempt - 1, scene.random);
+    entry.attempt += 1;
+    this.#requeue(entry, scene.now + delay);
+    this.flush(scene);
+  }
+
+  #requeue(entry: Entry, at: number): void {
+    const drop = entry.phase.name === 'queued' ? entry.phase.drop : idOf(entry.phase);
+    entry.phase = { name: 'queued', at, drop };
+  }
+
+  #byId(id: string | undefined): Entry | null {
+    if (id === undefined) return null;
+    for (const entry of this.#entries.values()) if (idOf(entry.phase) === id) return entry;
+    return null;
+  }
+
+  #send(frame: Parameters<typeof encodeClientFrame>[0], scene: Scene): void {
+    this.#sent.push(scene.now);
+    scene.emit({ type: 'send', socket: this.#socket, text: encodeClientFrame(frame) });
+  }
+
+  /** When the next two frames may be sent. */
+  #nextSlot(now: number): number {
+    this.#sent = this.#sent.filter((at) => now - at < 1000 && at <= now);
+    const oldest = this.#sent[this.#sent.length - FRAMES_A_SECOND + 1];
+    return oldest === undefined ? now : oldest + 1000;
+  }
+}
