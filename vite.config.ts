@@ -33,12 +33,15 @@ const server: UserConfig = {
   root: at('.'),
   publicDir: false,
   build: {
-    ssr: at('server/main.ts'),
+    ssr: true,
     outDir: at('dist/server'),
     emptyOutDir: true,
     target: 'node20',
     minify: false,
-    rolldownOptions: { output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' } },
+    rolldownOptions: {
+      input: at('server/main.ts'),
+      output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+    },
   },
 };
 

@@ -2,13 +2,16 @@
  * Builds the page and the server into dist/, quietly, and leaves a stamp that says of which sources. Built beside and
  * renamed into place: several builds at once, or one below a running server, leave a whole dist/.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { DIST, ROOT, STAMP, sourceHash } from './sources.mjs';
 
+const SCRATCH_PREFIX = '.build-';
 const hash = sourceHash();
-const scratch = join(DIST, `.build-${process.pid}`);
+const scratch = join(DIST, `${SCRATCH_PREFIX}${process.pid}`);
+
+removeLeftovers();
 
 try {
   const shared = { configFile: join(ROOT, 'vite.config.ts'), logLevel: 'warn' };
@@ -18,7 +21,7 @@ try {
   ]);
   // While the parts are exchanged dist/ is that of no sources, so whoever looks builds anew.
   rmSync(STAMP, { force: true });
-  for (const part of ['client', 'server']) replace(join(DIST, part), join(scratch, part));
+  for (const part of ['client', 'server']) replace(part);
   mkdirSync(DIST, { recursive: true });
   writeFileSync(join(scratch, 'stamp'), hash);
   renameSync(join(scratch, 'stamp'), STAMP);
@@ -26,12 +29,13 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** Puts a folder in the place of another one. Where a second build does so at the same time, the later one stays. */
-function replace(target, source) {
+/** Puts a new part of dist/ in the place of the old. Where a second build does so at the same time, the later one stays. */
+function replace(part) {
+  const target = join(DIST, part);
   for (let attempt = 0; ; attempt += 1) {
-    moveAway(target, join(scratch, `old-${attempt}`));
+    moveAway(target, join(scratch, `old-${part}-${attempt}`));
     try {
-      renameSync(source, target);
+      renameSync(join(scratch, part), target);
       return;
     } catch (error) {
       const taken = error.code === 'ENOTEMPTY' || error.code === 'EEXIST';
@@ -45,5 +49,24 @@ function moveAway(target, aside) {
     renameSync(target, aside);
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
+  }
+}
+
+/** Removes what builds that were killed have left. */
+function removeLeftovers() {
+  if (!existsSync(DIST)) return;
+  for (const name of readdirSync(DIST)) {
+    if (name.startsWith(SCRATCH_PREFIX) && !isAlive(Number(name.slice(SCRATCH_PREFIX.length)))) {
+      rmSync(join(DIST, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
   }
 }

@@ -1,0 +1,151 @@
+/** Turns arguments into a command, or into everything that is wrong with them. */
+import { parseArgs } from 'node:util';
+import { STREAM_LIST } from '../shared/streams.ts';
+import type { Flags } from './config.ts';
+import { CodedError } from './errors.ts';
+
+/** What the program was asked to do. */
+export type Command =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'serve'; readonly flags: Flags }
+  | {
+      readonly kind: 'migrate';
+      readonly flags: Flags;
+      /** Tables that are not to be touched. */
+      readonly leave: readonly string[];
+      readonly doorbell: boolean;
+      readonly remove: boolean;
+      readonly dryRun: boolean;
+    };
+
+/** Arguments that are no command of this program. The message names each and what is accepted. */
+export class UsageError extends CodedError {
+  constructor(faults: readonly string[]) {
+    super('usage', faults.join('\n'), { mend: 'alphapulse-dashboard --help explains every command and flag.' });
+    this.name = 'UsageError';
+  }
+}
+
+type FlagKind = 'switch' | 'value' | 'list';
+
+const COMMANDS: Readonly<Record<'serve' | 'migrate', Readonly<Record<string, FlagKind>>>> = {
+  serve: {
+    host: 'value',
+    port: 'value',
+    debug: 'switch',
+    demo: 'switch',
+    'no-demo': 'switch',
+    replay: 'value',
+    speed: 'value',
+  },
+  migrate: { 'dry-run': 'switch', leave: 'list', 'no-doorbell': 'switch', remove: 'switch', debug: 'switch' },
+};
+const COMMAND_NAMES = Object.keys(COMMANDS);
+const TABLES = STREAM_LIST.map(({ table }) => table);
+
+/**
+ * Parses the arguments after the program's name. No command means `serve`.
+ *
+ * @throws UsageError with every fault at once.
+ */
+export function parseCommandLine(args: readonly string[]): Command {
+  const name = args.find((argument, index) => !argument.startsWith('-') && !takesValue(args[index - 1])) ?? 'serve';
+  const command = name === 'serve' || name === 'migrate' ? name : null;
+  const faults: string[] = [];
+  if (command === null)
+    faults.push(`Unknown command ${JSON.stringify(name)}; accepted are ${COMMAND_NAMES.join(', ')}.`);
+  const given = readFlags(args, command, faults);
+  if (given.switches.has('help')) return { kind: 'help' };
+  if (given.switches.has('version')) return { kind: 'version' };
+  if (command === null || faults.length > 0) throw new UsageError(faults);
+  if (command === 'serve') return { kind: 'serve', flags: serveFlags(given) };
+  return {
+    kind: 'migrate',
+    flags: given.switches.has('debug') ? { debug: 'true' } : {},
+    leave: given.lists.get('leave') ?? [],
+    doorbell: !given.switches.has('no-doorbell'),
+    remove: given.switches.has('remove'),
+    dryRun: given.switches.has('dry-run'),
+  };
+}
+
+interface Given {
+  readonly switches: ReadonlySet<string>;
+  readonly values: ReadonlyMap<string, string>;
+  readonly lists: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Whether an argument is a flag that the next argument is the value of, in any command. */
+function takesValue(argument: string | undefined): boolean {
+  if (argument === undefined || !argument.startsWith('--')) return false;
+  return Object.values(COMMANDS).some((flags) => (flags[argument.slice(2)] ?? 'switch') !== 'switch');
+}
+
+function readFlags(args: readonly string[], command: 'serve' | 'migrate' | null, faults: string[]): Given {
+  const known: Readonly<Record<string, FlagKind>> = {
+    // Behind an unknown command every flag is let pass: the command is the fault to name.
+    ...(command === null ? { ...COMMANDS.serve, ...COMMANDS.migrate } : COMMANDS[command]),
+    help: 'switch',
+    version: 'switch',
+  };
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+    options: {
+      ...Object.fromEntries(
+        Object.entries(known).map(
+          ([flag, kind]) => [flag, { type: kind === 'switch' ? 'boolean' : 'string' }] as const,
+        ),
+      ),
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
+    },
+  });
+  const switches = new Set<string>();
+  const values = new Map<string, string>();
+  const lists = new Map<string, string[]>();
+  let commands = 0;
+  for (const token of tokens) {
+    if (token.kind === 'positional') {
+      commands += 1;
+      if (commands > 1) faults.push(`Unexpected argument ${JSON.stringify(token.value)} after the command.`);
+    }
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value } = token;
+    const kind = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (kind === undefined) {
+      faults.push(`Unknown flag ${rawName}; ${command ?? 'the program'} accepts ${listFlags(known)}.`);
+    } else if (kind === 'switch') {
+      if (value !== undefined) faults.push(`${rawName} takes no value, and was given ${JSON.stringify(value)}.`);
+      switches.add(name);
+    } else if (value === undefined || (value.startsWith('-') && !token.inlineValue)) {
+      faults.push(`${rawName} needs a value.`);
+    } else if (kind === 'value') {
+      values.set(name, value);
+    } else {
+      if (!TABLES.includes(value))
+        faults.push(`${rawName} ${JSON.stringify(value)}: accepted are ${TABLES.join(', ')}.`);
+      lists.set(name, [...(lists.get(name) ?? []), value]);
+    }
+  }
+  if (switches.has('demo') && switches.has('no-demo')) faults.push('--demo and --no-demo contradict each other.');
+  return { switches, values, lists };
+}
+
+function listFlags(known: Readonly<Record<string, FlagKind>>): string {
+  return Object.keys(known)
+    .map((flag) => `--${flag}`)
+    .join(', ');
+}
+
+function serveFlags({ switches, values }: Given): Flags {
+  return {
+    ...Object.fromEntries(values),
+    ...(switches.has('debug') ? { debug: 'true' } : {}),
+    ...(switches.has('demo') ? { demo: 'true' } : {}),
+    ...(switches.has('no-demo') ? { demo: 'false' } : {}),
+  };
+}

@@ -1,0 +1,144 @@
+/** The program: reads arguments and environment, and serves or migrates. */
+import process from 'node:process';
+import { type Command, parseCommandLine, UsageError } from './command-line.ts';
+import { helpText } from './config/help.ts';
+import {
+  type Config,
+  ConfigError,
+  type DatabaseConnection,
+  describeConnection,
+  type Flags,
+  parseConfig,
+} from './config.ts';
+import { CodedError, messageOf } from './errors.ts';
+import { runUntilSignal } from './lifetime.ts';
+import { openLog } from './log.ts';
+import { explainListenError, requireFreePort } from './port.ts';
+import { packageVersion } from './root.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+async function main(): Promise<void> {
+  const command = parseCommandLine(process.argv.slice(2));
+  switch (command.kind) {
+    case 'help':
+      process.stdout.write(helpText());
+      return;
+    case 'version':
+      process.stdout.write(`${packageVersion()}\n`);
+      return;
+    case 'serve':
+      await serve(command.flags);
+      return;
+    case 'migrate':
+      await migrateDatabase(command);
+  }
+}
+
+async function serve(flags: Flags): Promise<void> {
+  const config = configure(flags);
+  const log = openLog({ debug: config.debug, terminal: process.stderr.isTTY });
+  // Before the embedded database starts, which a second instance would do in vain.
+  await requireFreePort(config.host, config.port);
+  // Imported here, because help and faults need not wait for all of it to load.
+  const { startService } = await import('./service.ts');
+  await runUntilSignal(
+    async (signal) => {
+      try {
+        return await startService(config, log, signal);
+      } catch (error) {
+        throw explainListenError(error, config.host, config.port);
+      }
+    },
+    (address) => process.stdout.write(`AlphaPulse dashboard ready at ${address}\n`),
+    log,
+    process,
+  );
+}
+
+async function migrateDatabase(command: Extract<Command, { kind: 'migrate' }>): Promise<void> {
+  const config = configure(command.flags);
+  if (config.database.kind === 'embedded') {
+    throw new CodedError('no_database', 'No database is configured', {
+      mend: 'Set DATABASE_URL, or DB_HOST and its like. The embedded database is migrated by serve itself.',
+    });
+  }
+  // The direct connection: the lock of a migration belongs to a session, which a transaction pooler does not keep.
+  const target = config.database.listen;
+  const [{ migrate }, { settleTls }] = await Promise.all([import('./db/migrate.ts'), import('./db/tls.ts')]);
+  try {
+    await migrate({
+      connection: await settleTls(target),
+      leave: command.leave,
+      doorbell: command.doorbell,
+      remove: command.remove,
+      dryRun: command.dryRun,
+      report: (line) => process.stdout.write(`${line}\n`),
+    });
+  } catch (error) {
+    throw explainUnreachable(error, target);
+  }
+}
+
+const UNREACHABLE: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+]);
+
+/** Names the database that a connection was refused by; other errors pass as they are. */
+function explainUnreachable(error: unknown, connection: DatabaseConnection): unknown {
+  const failedToConnect =
+    error instanceof Error &&
+    'code' in error &&
+    (UNREACHABLE.has(error.code) || ('syscall' in error && error.syscall === 'connect'));
+  if (!failedToConnect) return error;
+  const value = describeConnection(connection);
+  return new CodedError('database_unreachable', `The database ${value} cannot be reached: ${messageOf(error)}`, {
+    value,
+    mend: 'Check that it runs, and DATABASE_URL or DB_HOST and DB_PORT.',
+    cause: error,
+  });
+}
+
+function configure(flags: Flags): Config {
+  const { config, warnings } = parseConfig(process.env, flags);
+  for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
+  return config;
+}
+
+/** Says what ended the program, with its code and its mend; where it came from only if debugging. */
+function reportFailure(error: unknown): void {
+  const usage = error instanceof ConfigError || error instanceof UsageError;
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
+  const lines = [usage ? messageOf(error) : `${messageOf(error)} [${code}]`];
+  if (error instanceof CodedError && error.mend !== undefined) lines.push(error.mend);
+  if (!usage && isDebugging() && error instanceof Error && error.stack !== undefined) lines.push(error.stack);
+  process.stderr.write(`${lines.join('\n')}\n`);
+  // Not left to the event loop: what a failed start has left open would keep it turning.
+  process.exit(usage ? EXIT_USAGE : EXIT_FAILED);
+}
+
+/** Whether stacks are wanted; also where the configuration itself is at fault and cannot be asked. */
+function isDebugging(): boolean {
+  try {
+    return process.argv.includes('--debug') || parseConfig(process.env).config.debug;
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
+}
+
+// A reader of standard output that goes away (`npm start | head -1`) is no reason to end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+try {
+  await main();
+} catch (error) {
+  reportFailure(error);
+}
