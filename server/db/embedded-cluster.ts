@@ -1,19 +1,17 @@
 /** Makes, starts and stops one PostgreSQL server of our own on a data folder: the process, and nothing of what is in it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chown, mkdir, open, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { CodedError } from '../errors.ts';
 import type { Binaries } from './embedded-binaries.ts';
-import type { ServerUser } from './embedded-user.ts';
+import { FAST_STOP_MS, isReady, SIGNALS, type StopMode } from './embedded-pidfile.ts';
+import { closedError, closedFolder, type ServerUser } from './embedded-user.ts';
 
 /** What the embedded server writes to: the parts of a pino logger that it uses. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
-
-/** How a server ends: `fast` rolls back and writes a checkpoint, `immediate` leaves recovery to the next start. */
-export type StopMode = 'fast' | 'immediate';
 
 /** Where a server's parts lie. Paths are absolute. */
 export interface ClusterPlace {
@@ -40,9 +38,7 @@ export interface Cluster {
 export const SUPERUSER = 'postgres';
 
 const READY_TIMEOUT_MS = 60_000;
-const FAST_STOP_MS = 3_000;
 const POLL_MS = 15;
-const SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 
 /**
  * Makes the data folder with `password` for the superuser, in one step: what an interrupted attempt left is never taken
@@ -52,7 +48,7 @@ const SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
  */
 export async function initCluster(place: ClusterPlace, password: string): Promise<void> {
   const unfinished = `${place.dataDir}.unfinished`;
-  const passwordFile = `${place.dataDir}.password`;
+  const passwordFile = `${unfinished}.password`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
   try {
@@ -61,30 +57,32 @@ export async function initCluster(place: ClusterPlace, password: string): Promis
       await chown(unfinished, place.user.uid, place.user.gid);
       await chown(passwordFile, place.user.uid, place.user.gid);
     }
+    // Handed over as an open file: the account may not be able to reach the folder by its name.
+    const secret = await open(passwordFile, 'r');
+    const at = await waysTo(unfinished, place.user);
     const child = spawn(
       place.binaries.initdb,
       [
-        `--pgdata=${unfinished}`,
+        `--pgdata=${at.path}`,
         `--username=${SUPERUSER}`,
-        `--pwfile=${passwordFile}`,
+        '--pwfile=/dev/fd/3',
         '--auth=scram-sha-256',
         '--encoding=UTF8',
         '--no-locale',
         '--no-instructions',
       ],
-      { ...spawnAs(place.user), cwd: dirname(place.dataDir), stdio: ['ignore', 'pipe', 'pipe'] },
+      { ...spawnAs(place.user), cwd: at.cwd, stdio: ['ignore', 'pipe', 'pipe', secret.fd] },
     );
     let output = '';
-    child.stdout.on('data', (chunk) => {
-      output += String(chunk);
-    });
-    child.stderr.on('data', (chunk) => {
-      output += String(chunk);
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk) => {
+        output += String(chunk);
+      });
+    }
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', (cause) => reject(spawnFailure(place, cause)));
       child.once('close', resolve);
-    });
+    }).finally(() => secret.close());
     if (code !== 0) {
       throw new CodedError('embedded_init', `initdb failed (exit ${code}): ${lastLines(output)}`, {
         value: place.dataDir,
@@ -144,10 +142,11 @@ async function attemptStart(
   };
   await rename(place.logFile, `${place.logFile}.1`).catch(() => undefined);
   const output = await open(place.logFile, 'w', 0o600);
+  const at = await waysTo(place.dataDir, place.user);
   const child = spawn(
     place.binaries.postgres,
-    ['-D', place.dataDir, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    { ...spawnAs(place.user), cwd: dirname(place.dataDir), detached: true, stdio: ['ignore', output.fd, output.fd] },
+    ['-D', at.path, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    { ...spawnAs(place.user), cwd: at.cwd, detached: true, stdio: ['ignore', output.fd, output.fd] },
   );
   let gone = false;
   const exited = new Promise<void>((resolve) => {
@@ -199,66 +198,6 @@ function runningCluster(child: ChildProcess, pid: number, port: number, exited: 
   };
 }
 
-/**
- * Ends a server that a killed process left running on this data folder. True where there was one.
- *
- * @throws CodedError embedded_orphan where it does not go.
- */
-export async function stopOrphan(dataDir: string): Promise<boolean> {
-  const pid = Number((await pidFileLines(dataDir))[0]);
-  if (!Number.isSafeInteger(pid) || pid <= 1 || !(await isServerOf(pid, dataDir))) return false;
-  for (const { signal, ms } of [
-    { signal: SIGNALS.fast, ms: FAST_STOP_MS },
-    { signal: SIGNALS.immediate, ms: 6_000 },
-  ]) {
-    try {
-      process.kill(pid, signal);
-      for (const end = Date.now() + ms; Date.now() < end; await delay(POLL_MS)) process.kill(pid, 0);
-    } catch (error) {
-      if (isCode(error, 'ESRCH')) return true;
-      throw orphanError(pid, dataDir, error);
-    }
-  }
-  throw orphanError(pid, dataDir, undefined);
-}
-
-function orphanError(pid: number, dataDir: string, cause: unknown): CodedError {
-  return new CodedError(
-    'embedded_orphan',
-    `an earlier server (process ${pid}) still runs on ${dataDir} and does not stop`,
-    {
-      value: pid,
-      mend: `end process ${pid}, then start again`,
-      cause,
-    },
-  );
-}
-
-/** Whether the process is a PostgreSQL on that data folder: pids are used again, so the file alone proves nothing. */
-async function isServerOf(pid: number, dataDir: string): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return isCode(error, 'EPERM');
-  }
-  if (process.platform !== 'linux') return true;
-  // A server's working directory is its data folder. A zombie has none, and has nothing open either.
-  const [at, home] = await Promise.all([readlink(`/proc/${pid}/cwd`).catch(() => null), realpath(dataDir)]);
-  return at === home;
-}
-
-/** Whether the server with that pid has written that it accepts connections; stale files carry another pid. */
-async function isReady(dataDir: string, pid: number): Promise<boolean> {
-  const lines = await pidFileLines(dataDir);
-  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
-}
-
-/** Lines of `postmaster.pid`: pid, data folder, start, port, socket folder, address, shared memory, state. */
-async function pidFileLines(dataDir: string): Promise<string[]> {
-  const text = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
-  return text.split('\n');
-}
-
 /** Whether the folder holds a finished cluster. */
 export async function isCluster(dataDir: string): Promise<boolean> {
   return (await stat(join(dataDir, 'PG_VERSION')).catch(() => null)) !== null;
@@ -278,6 +217,20 @@ async function freePort(): Promise<number> {
   });
 }
 
+/**
+ * The working folder and the name by which `user` reaches `folder`. Below a closed folder, such as root's home, no path
+ * leads there; but a working folder that root enters before it hands the process over stays entered, and Linux has a
+ * name for it that passes no other folder. PostgreSQL itself works relative to its data folder throughout.
+ *
+ * @throws CodedError `embedded_closed` with the closed folder where there is no such name.
+ */
+async function waysTo(folder: string, user: ServerUser | null): Promise<{ cwd: string; path: string }> {
+  const closed = await closedFolder(dirname(folder), user);
+  if (closed === null) return { cwd: dirname(folder), path: folder };
+  if (process.platform === 'linux') return { cwd: folder, path: '/proc/self/cwd' };
+  throw closedError(closed, folder);
+}
+
 /** Options of a child: the account, and of the environment only what a server needs, so that no secret is in it. */
 function spawnAs(user: ServerUser | null): { uid?: number; gid?: number; env: NodeJS.ProcessEnv } {
   const env: NodeJS.ProcessEnv = { LC_ALL: 'C', TZ: 'UTC' };
@@ -294,10 +247,6 @@ function spawnFailure(place: ClusterPlace, cause: unknown): CodedError {
     mend: 'make that file and the folders above it accessible to the account that runs it',
     cause,
   });
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function lastLines(text: string): string {

@@ -80,3 +80,12 @@ export async function closedFolder(path: string, user: ServerUser | null): Promi
   }
   return null;
 }
+
+/** The error for a folder that the server's account has to reach and cannot. */
+export function closedError(closed: string, wanted: string, cause?: unknown): CodedError {
+  return new CodedError('embedded_closed', `the account ${ACCOUNT} cannot reach ${wanted}: ${closed} is closed to it`, {
+    value: closed,
+    mend: `open it with "chmod o+x ${closed}", set DASHBOARD_DATA_DIR to a folder that is open, or start as an ordinary user`,
+    cause,
+  });
+}

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { pino } from 'pino';
 import { prepareBinaries } from '../../server/db/embedded-binaries.ts';
-import { initCluster, type StopMode, SUPERUSER, startCluster } from '../../server/db/embedded-cluster.ts';
+import { initCluster, SUPERUSER, startCluster } from '../../server/db/embedded-cluster.ts';
+import type { StopMode } from '../../server/db/embedded-pidfile.ts';
 import { serverUser } from '../../server/db/embedded-user.ts';
 
 /** A server that a test owns whole. */
