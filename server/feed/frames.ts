@@ -31,7 +31,8 @@ export class DeltaFrame {
   readonly stream: StreamName;
   readonly key: string;
   readonly cursor: string;
-  readonly #prev: string;
+  /** Cursor of the channel's frame before this one. */
+  readonly prev: string;
   readonly #time: number;
   readonly #via: Via;
   readonly #rows: readonly ChangedRow[];
@@ -46,7 +47,7 @@ export class DeltaFrame {
     this.stream = place.stream;
     this.key = place.key;
     this.cursor = place.cursor;
-    this.#prev = place.prev;
+    this.prev = place.prev;
     this.#time = place.time;
     this.#via = place.via;
     this.#rows = rows;
@@ -65,7 +66,7 @@ export class DeltaFrame {
       type: 'delta',
       stream: this.stream,
       key: this.key,
-      prev: this.#prev,
+      prev: this.prev,
       cursor: this.cursor,
       time: this.#time,
       via: this.#via,

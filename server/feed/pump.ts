@@ -3,7 +3,7 @@
  * correct with the doorbell cut, for then the tick rings.
  */
 import type { Via } from '../../shared/protocol.ts';
-import type { Batch, ChangeLog, Clock, HeldPosition, Look, Position, Scope } from './ports.ts';
+import type { Batch, Beginning, ChangeLog, Clock, HeldPosition, Look, Position, Scope } from './ports.ts';
 import { SentRows } from './sent.ts';
 
 /**
@@ -23,8 +23,10 @@ export type Cause = 'notify' | 'tick';
 
 /** What the pump tells the hub, always in the order of the feed. */
 export interface PumpEvents {
+  /** The first position is known; rows come after it. */
+  begun(beginning: Beginning): void;
   rows(batch: Batch, via: Via): void;
-  /** A look is through (or the pump has begun): everything up to `position` was handed on. */
+  /** A look is through: everything up to `position` was handed on. */
   reached(position: Position): void;
   /** The database went back behind what was delivered: whatever was known of the past is void. */
   rewound(position: Position): void;
@@ -45,7 +47,7 @@ export class Pump {
   readonly #clock: Clock;
   readonly #events: PumpEvents;
   readonly #reachMs: number;
-  readonly #earliest: () => number;
+  readonly #pause: () => number;
   #position: Position | null = null;
   #sent: SentRows | null = null;
   /** True after a look broke off between batches: the next one covers the same ground. */
@@ -62,14 +64,14 @@ export class Pump {
 
   /**
    * @param tickMs the reconcile tick; a crash of the database is followed by a look from two ticks back.
-   * @param earliest epoch ms before which a ring need not be answered, because the writes to clients are paced.
+   * @param pause ms for which a ring need not be answered, because the writes to clients are paced.
    */
-  constructor(log: ChangeLog, clock: Clock, events: PumpEvents, tickMs: number, earliest: () => number = () => 0) {
+  constructor(log: ChangeLog, clock: Clock, events: PumpEvents, tickMs: number, pause: () => number = () => 0) {
     this.#log = log;
     this.#clock = clock;
     this.#events = events;
     this.#reachMs = 2 * tickMs;
-    this.#earliest = earliest;
+    this.#pause = pause;
   }
 
   /** The position up to which everything was handed on; null until the database was reached. */
@@ -81,7 +83,7 @@ export class Pump {
   ring(): void {
     this.#rungAt = this.#clock.now();
     this.#settleMs = GATE_MS;
-    const wait = this.#earliest() - this.#clock.now();
+    const wait = this.#pause();
     if (wait > 0 && !this.#busy) {
       this.#wishFor('notify', 'recent');
       this.#wakeAfter(wait);
@@ -157,7 +159,8 @@ export class Pump {
 
   /** Plans the look that comes without being asked for: soon while the gate may hide a row, slowly otherwise. */
   #planNext(cause: Cause, unsettled: boolean): void {
-    const afterGate = this.#clock.now() - this.#rungAt >= GATE_MS;
+    // Either way round, for the clock may be set back.
+    const afterGate = Math.abs(this.#clock.now() - this.#rungAt) >= GATE_MS;
     if (cause === 'notify' && (!afterGate || unsettled)) {
       const wait = afterGate ? this.#settleMs : GATE_MS;
       if (afterGate) this.#settleMs = Math.min(2 * this.#settleMs, SETTLE_LIMIT_MS);
@@ -178,7 +181,7 @@ export class Pump {
       const beginning = await this.#log.begin();
       this.#position = beginning.position;
       this.#sent = new SentRows(beginning.position, beginning.highest, this.#clock.now(), this.#reachMs);
-      this.#events.reached(beginning.position);
+      this.#events.begun(beginning);
     }
     const held = this.#holders.length > 0;
     const look = await this.#lookOn(this.#position, this.#sent, wish, held);

@@ -1,0 +1,215 @@
+/**
+ * What is new in a stream's table: the rows that are visible in this database snapshot and were not in the last one.
+ * Every row carries the id of the transaction that wrote it, so the difference of two snapshots is a range of ids and
+ * the few that were still running; no row is missed because it was committed late, and none is met twice.
+ */
+import type pg from 'pg';
+import { quoteIdentifier, selectList } from '../../shared/columns.ts';
+import type { RowCodec } from '../../shared/rows.ts';
+import { rowCodec } from '../../shared/rows.ts';
+import type { StreamDeclaration } from '../../shared/streams.ts';
+import { CURSOR_COLUMN } from '../../shared/streams.ts';
+import type {
+  Batch,
+  Beginning,
+  ChangedRow,
+  ChangeLog,
+  Look,
+  OtherRun,
+  Position,
+  Scope,
+  Snapshot,
+} from '../feed/ports.ts';
+import { parseSnapshot } from '../feed/position.ts';
+import { HeldSnapshot } from './held.ts';
+import type { Cells, Queryable } from './queryable.ts';
+import { readCells } from './queryable.ts';
+import type { Runs } from './run.ts';
+import { STARTED_AT, standbyError } from './run.ts';
+import { newestArrival } from './symbols.ts';
+
+/** Rows in one batch, and the most that a look reads without a cursor in the database. */
+const BATCH_ROWS = 1000;
+
+/** On partitioned tables looks that follow a ring read only rows whose timestamp is younger than this. */
+const RECENT_MS = 7_200_000;
+
+/** Columns that every look's row begins with, before those of the stream. */
+const HEAD_COLUMNS = 4;
+
+/** The change log of one table with the cursor column. */
+export class SnapshotLog implements ChangeLog {
+  readonly #pool: pg.Pool;
+  readonly #stream: StreamDeclaration;
+  readonly #codec: RowCodec;
+  readonly #runs: Runs;
+  readonly #partitioned: boolean;
+  readonly #refused: (count: number) => void;
+  readonly #sql: { readonly [S in Scope]: string };
+
+  /**
+   * @param partitioned whether the table is a hypertable or has partitions: there, looks after a ring are bound to
+   *   recent rows, because visiting every partition costs tens of ms.
+   * @param refused counts rows that no channel can carry (F8).
+   */
+  constructor(
+    pool: pg.Pool,
+    stream: StreamDeclaration,
+    options: { readonly runs: Runs; readonly partitioned: boolean; readonly refused: (count: number) => void },
+  ) {
+    this.#pool = pool;
+    this.#stream = stream;
+    this.#codec = rowCodec(stream);
+    this.#runs = options.runs;
+    this.#partitioned = options.partitioned;
+    this.#refused = options.refused;
+    this.#sql = {
+      all: changedRows(stream, 'all', options.partitioned),
+      recent: changedRows(stream, 'recent', options.partitioned),
+    };
+  }
+
+  async begin(): Promise<Beginning> {
+    const cursor = quoteIdentifier(CURSOR_COLUMN);
+    const [row] = await readCells(this.#pool, {
+      text: `select pg_current_snapshot()::text, ${STARTED_AT}, pg_is_in_recovery()::text,
+               coalesce((select ${cursor}::text from ${quoteIdentifier(this.#stream.table)}
+                 where ${cursor} is not null and ${cursor} < pg_snapshot_xmax(pg_current_snapshot())
+                 order by ${cursor} desc limit 1), '0')`,
+    });
+    const { snapshot, run } = await this.#standing(row);
+    const arrival = await newestArrival(this.#pool, this.#stream);
+    return {
+      position: { run, all: snapshot, recent: snapshot, bound: this.#bound() },
+      highest: BigInt(row?.[3] ?? '0'),
+      newestArrival: arrival,
+    };
+  }
+
+  async look(from: Position, scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun> {
+    // A held position is one position for all rows, old and new, which only a look at everything leads to.
+    const reach = hold || from.bound === null ? 'all' : scope;
+    if (!hold) {
+      const rows = await this.#query(this.#pool, from, reach);
+      const standing = await this.#standing(rows[0]);
+      if (standing.run !== from.run) return this.#otherRun(standing);
+      const to = this.#after(from, reach, standing);
+      if (rows.length <= BATCH_ROWS) {
+        this.#handOn(rows, from, to, sink);
+        return { position: to, unsettled: standing.snapshot.running.length > 0, held: null };
+      }
+    }
+    return this.#lookInTransaction(from, reach, hold, sink);
+  }
+
+  /** Reads a look of any size from one snapshot, in batches. */
+  async #lookInTransaction(
+    from: Position,
+    scope: Scope,
+    hold: boolean,
+    sink: (batch: Batch) => void,
+  ): Promise<Look | OtherRun> {
+    const held = await HeldSnapshot.open(this.#pool, this.#stream);
+    let kept = false;
+    try {
+      const first = await this.#query(held.client, from, scope);
+      const standing = await this.#standing(first[0]);
+      if (standing.run !== from.run) return this.#otherRun(standing);
+      const to = this.#after(from, scope, standing);
+      if (first.length <= BATCH_ROWS) this.#handOn(first, from, to, sink);
+      else for await (const rows of this.#batches(held.client, from, scope)) this.#handOn(rows, from, to, sink);
+      kept = hold;
+      return { position: to, unsettled: standing.snapshot.running.length > 0, held: hold ? held.at(to) : null };
+    } finally {
+      if (!kept) await held.release();
+    }
+  }
+
+  #query(db: Queryable, from: Position, scope: Scope): Promise<readonly Cells[]> {
+    return readCells(db, { text: lookStatement(this.#sql[scope], BATCH_ROWS + 1) }, this.#values(from, scope));
+  }
+
+  async *#batches(client: pg.PoolClient, from: Position, scope: Scope): AsyncGenerator<readonly Cells[]> {
+    await client.query({
+      text: `declare look no scroll cursor for select null, null, null, c.* from (${this.#sql[scope]}) c`,
+      values: this.#values(from, scope),
+    });
+    for (;;) {
+      const rows = await readCells(client, { text: `fetch ${BATCH_ROWS} from look` });
+      if (rows.length > 0) yield rows;
+      if (rows.length < BATCH_ROWS) break;
+    }
+    await client.query('close look');
+  }
+
+  #values(from: Position, scope: Scope): unknown[] {
+    const snapshots = this.#partitioned ? [from.recent, ...(scope === 'all' ? [from.all] : [])] : [from.all];
+    const bound = this.#partitioned ? [(from.bound ?? 0) / 1000] : [];
+    return [...bound, ...snapshots.flatMap(({ xmax, running }) => [xmax.toString(), running.map(String)])];
+  }
+
+  #handOn(rows: readonly Cells[], from: Position, to: Position, sink: (batch: Batch) => void): void {
+    const changed: ChangedRow[] = [];
+    let refused = 0;
+    for (const row of rows) {
+      const xid = row[HEAD_COLUMNS - 1];
+      // The one row of a look that found nothing.
+      if (xid == null) continue;
+      const parsed = this.#codec.parse(row.slice(HEAD_COLUMNS));
+      if (parsed === null) refused += 1;
+      else changed.push({ ...parsed, xid: BigInt(xid) });
+    }
+    if (refused > 0) this.#refused(refused);
+    if (changed.length > 0) sink({ from, to, rows: changed });
+  }
+
+  async #standing(row: Cells | undefined): Promise<{ snapshot: Snapshot; run: string }> {
+    const [snapshot, startedAt, inRecovery] = row ?? [];
+    if (snapshot == null || startedAt == null) throw new Error('the database answered a look without its snapshot');
+    if (inRecovery === 'true') throw standbyError();
+    return { snapshot: parseSnapshot(snapshot), run: await this.#runs.name(startedAt, this.#pool) };
+  }
+
+  #otherRun({ snapshot, run }: { snapshot: Snapshot; run: string }): OtherRun {
+    return { otherRun: { run, all: snapshot, recent: snapshot, bound: this.#bound() } };
+  }
+
+  #after(from: Position, scope: Scope, { snapshot, run }: { snapshot: Snapshot; run: string }): Position {
+    // The bound may move only where both sides of it were read up to the same snapshot.
+    if (scope === 'all') return { run, all: snapshot, recent: snapshot, bound: this.#bound() };
+    return { run, all: from.all, recent: snapshot, bound: from.bound };
+  }
+
+  /** On whole hours, as chunks are. */
+  #bound(): number | null {
+    return this.#partitioned ? Math.floor((Date.now() - RECENT_MS) / 3_600_000) * 3_600_000 : null;
+  }
+}
+
+/**
+ * The rows that became visible since a position, in the order of the feed. Parameters: the bound in epoch seconds (only
+ * on partitioned tables), then for each snapshot its xmax and its running transactions.
+ *
+ * In two parts, because a transaction that stays open for long holds xmin back, and everything above it would be read.
+ */
+function changedRows(stream: StreamDeclaration, scope: Scope, partitioned: boolean): string {
+  const table = quoteIdentifier(stream.table);
+  const xid = quoteIdentifier(CURSOR_COLUMN);
+  const since = (first: number, where: string): string =>
+    `select * from ${table} where ${xid} >= $${first}::xid8 and ${xid} < pg_snapshot_xmax(pg_current_snapshot())${where}
+     union all
+     select * from ${table} where ${xid} = any($${first + 1}::xid8[])${where}`;
+  const recent = ' and "timestamp" >= to_timestamp($1)';
+  const parts = partitioned
+    ? [since(2, recent), ...(scope === 'all' ? [since(4, ' and "timestamp" < to_timestamp($1)')] : [])]
+    : [since(1, '')];
+  return `select c.${xid}::text as xid, ${selectList(stream)}
+    from (${parts.join(' union all ')}) c order by c.${xid}, c.id`;
+}
+
+/** The rows together with the snapshot that they were read in; one row of nulls where there are none. */
+function lookStatement(rows: string, limit: number): string {
+  return `select s.snapshot, s.started_at, s.in_recovery, r.*
+    from (select pg_current_snapshot()::text as snapshot, ${STARTED_AT} as started_at, pg_is_in_recovery()::text as in_recovery) s
+    left join lateral (${rows} limit ${limit}) r on true`;
+}

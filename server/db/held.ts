@@ -1,0 +1,69 @@
+/** A database snapshot that is kept open: history read through it is exactly as of the position of its look. */
+import type pg from 'pg';
+import type { StreamDeclaration } from '../../shared/streams.ts';
+import type { ChannelSnapshot, HeldPosition, Position, SnapshotRequest } from '../feed/ports.ts';
+import { readSnapshot } from './history.ts';
+
+export class HeldSnapshot {
+  readonly client: pg.PoolClient;
+  readonly #stream: StreamDeclaration;
+  #released = false;
+  /** Ends when the read under way has: several subscriptions share the one connection. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(client: pg.PoolClient, stream: StreamDeclaration) {
+    this.client = client;
+    this.#stream = stream;
+  }
+
+  /** Takes a connection and its snapshot. The first statement on `client` fixes which one that is. */
+  static async open(pool: pg.Pool, stream: StreamDeclaration): Promise<HeldSnapshot> {
+    const client = await pool.connect();
+    try {
+      await client.query('begin isolation level repeatable read read only');
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+    return new HeldSnapshot(client, stream);
+  }
+
+  /** The snapshot as the feed core knows it. */
+  at(position: Position): HeldPosition {
+    return { position, read: (request) => this.#read(request), release: () => this.release() };
+  }
+
+  /** Ends the transaction and gives the connection back; one that does not answer is thrown away. Safe to call twice. */
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await this.#turn.catch(() => undefined);
+    try {
+      await this.client.query('rollback');
+      this.client.release();
+    } catch (error) {
+      this.client.release(error instanceof Error ? error : true);
+    }
+  }
+
+  async *#read(request: SnapshotRequest): AsyncGenerator<ChannelSnapshot> {
+    // One turn a channel, so that a client that takes its snapshots slowly does not keep the others waiting.
+    const channels = readSnapshot(this.client, this.#stream, request);
+    try {
+      for (;;) {
+        const next = await this.#inTurn(() => channels.next());
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await this.#inTurn(() => channels.return(undefined));
+    }
+  }
+
+  async #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const mine = before.catch(() => undefined).then(action);
+    this.#turn = mine;
+    return mine;
+  }
+}

@@ -1,0 +1,212 @@
+/** One connection to the feed: what the client says, what it may, and what it is sent. Knows no socket. */
+import type { ErrorCode } from '../../shared/protocol.ts';
+import { CLOSE } from '../../shared/protocol.ts';
+import type { StreamName } from '../../shared/streams.ts';
+import type { OutFrame } from './frames.ts';
+import { controlFrame } from './frames.ts';
+import type { Entry, Lane, LaneOwner } from './lane.ts';
+import type { Clock } from './ports.ts';
+import type { FeedLimits, Refusal, SubscriptionRequest } from './requests.ts';
+import { parseClientFrame } from './requests.ts';
+
+/** All that the feed knows of a socket. */
+export interface Transport {
+  /** Writes frames in order, in one go. */
+  write(frames: readonly OutFrame[]): void;
+  close(code: number, reason: string): void;
+  /** Resolves once little enough is buffered for another snapshot; never rejects, not even when the socket closes. */
+  drained(): Promise<void>;
+}
+
+/** What a session needs of the hub. */
+export interface SessionHost {
+  readonly clock: Clock;
+  readonly limits: FeedLimits;
+  /** Why a stream cannot be subscribed to, null where it can. */
+  offReason(stream: StreamName): string | null;
+  openLane(stream: StreamName, owner: LaneOwner): Lane;
+  closeLane(stream: StreamName, lane: Lane): void;
+  /** Has `session.flush` called when it is time to write. */
+  dirty(session: Session): void;
+}
+
+/** Times of events within a sliding window; used for the limits on frames and errors. */
+class Window {
+  readonly #ms: number;
+  #times: number[] = [];
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  /** Notes an event and returns how many there were within the window, this one included. */
+  count(now: number): number {
+    this.#times = this.#times.filter((time) => now - time < this.#ms);
+    this.#times.push(now);
+    return this.#times.length;
+  }
+}
+
+export class Session implements LaneOwner {
+  readonly #host: SessionHost;
+  readonly #transport: Transport;
+  readonly #lanes = new Map<StreamName, Lane>();
+  /** The newest subscription of each id, with the lane that it is in. */
+  readonly #newest = new Map<string, Entry>();
+  /** The subscription of each id that receives; differs from the newest while that waits for its position. */
+  readonly #placed = new Map<string, { readonly entry: Entry; readonly lane: Lane }>();
+  readonly #frames = new Window(1000);
+  readonly #errors = new Window(60_000);
+  #out: OutFrame[] = [];
+  #closed = false;
+
+  constructor(host: SessionHost, transport: Transport) {
+    this.#host = host;
+    this.#transport = transport;
+  }
+
+  get clock(): Clock {
+    return this.#host.clock;
+  }
+
+  get pointLimit(): number {
+    return this.#host.limits.points;
+  }
+
+  /** Takes a text frame of the client. */
+  receive(text: string): void {
+    if (this.#closed) return;
+    const { limits, clock } = this.#host;
+    if (this.#frames.count(clock.now()) > limits.framesPerSecond) {
+      this.refuse('limit', `more than ${limits.framesPerSecond} frames a second; this one was not read`, undefined);
+      return;
+    }
+    const frame = parseClientFrame(text, limits);
+    if ('refused' in frame) this.#refuse(frame);
+    else if (frame.type === 'subscribe') this.subscribe(frame.request);
+    else if (frame.type === 'unsubscribe') this.#unsubscribe(frame.id);
+    else
+      this.send(controlFrame({ type: 'pong', ...(frame.id === undefined ? {} : { id: frame.id }), time: clock.now() }));
+  }
+
+  /** Takes a request of the query string: a subscription, or what was wrong with it. */
+  request(request: SubscriptionRequest | Refusal): void {
+    if ('refused' in request) this.#refuse(request);
+    else this.subscribe(request);
+  }
+
+  subscribe(request: SubscriptionRequest): void {
+    const refusal = this.#overLimit(request);
+    if (refusal !== null) {
+      this.refuse('limit', refusal, request.id);
+      return;
+    }
+    const off = this.#host.offReason(request.stream);
+    if (off !== null) {
+      this.refuse('unavailable', off, request.id);
+      return;
+    }
+    const earlier = this.#newest.get(request.id);
+    // An earlier one that has not begun to receive is overtaken; one that receives goes on until this one does.
+    if (earlier !== undefined && this.#placed.get(request.id)?.entry !== earlier)
+      this.#lanes.get(earlier.request.stream)?.drop(earlier);
+    const entry: Entry = { request, dropped: false };
+    this.#newest.set(request.id, entry);
+    this.#laneOf(request.stream).subscribe(entry);
+  }
+
+  /** Queues a frame for the next flush. */
+  send(frame: OutFrame): void {
+    if (this.#closed) return;
+    this.#out.push(frame);
+    if (this.#out.length === 1) this.#host.dirty(this);
+  }
+
+  /** Writes what is queued in one go. */
+  flush(): void {
+    if (this.#out.length === 0 || this.#closed) return;
+    const frames = this.#out;
+    this.#out = [];
+    this.#transport.write(frames);
+  }
+
+  async drained(): Promise<void> {
+    // What waits for a flush must be on its way first, or it would never count as taken.
+    this.flush();
+    await this.#transport.drained();
+  }
+
+  /** Sends an error frame (F11); too many of them end the connection (F10). */
+  refuse(code: ErrorCode, message: string, id: string | undefined): void {
+    this.send(controlFrame({ type: 'error', ...(id === undefined ? {} : { id }), code, message }));
+    if (code === 'unavailable') return;
+    if (this.#errors.count(this.#host.clock.now()) > this.#host.limits.errorsPerMinute) {
+      this.flush();
+      this.#transport.close(CLOSE.abuse, 'too many errors');
+      this.closed();
+    }
+  }
+
+  placed(entry: Entry, lane: Lane): void {
+    const { id } = entry.request;
+    const earlier = this.#placed.get(id);
+    if (earlier !== undefined) earlier.lane.drop(earlier.entry);
+    this.#placed.set(id, { entry, lane });
+  }
+
+  lost(entry: Entry): void {
+    const { id } = entry.request;
+    if (this.#placed.get(id)?.entry === entry) this.#placed.delete(id);
+    const receiving = this.#placed.get(id)?.entry;
+    if (this.#newest.get(id) !== entry) return;
+    if (receiving === undefined) this.#newest.delete(id);
+    else this.#newest.set(id, receiving);
+  }
+
+  /** Says good-bye before a planned close (F12). */
+  bye(reason: string, retryAfterMs: number): void {
+    this.send(controlFrame({ type: 'bye', reason, retry_after_ms: retryAfterMs }));
+    this.flush();
+    this.#transport.close(CLOSE.goingAway, reason);
+    this.closed();
+  }
+
+  /** The socket is gone, or will be: nothing is sent from here on. */
+  closed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#out = [];
+    for (const [stream, lane] of this.#lanes) {
+      lane.close();
+      this.#host.closeLane(stream, lane);
+    }
+    this.#lanes.clear();
+  }
+
+  #refuse({ refused, message, id }: Refusal): void {
+    this.refuse(refused, message, id);
+  }
+
+  #laneOf(stream: StreamName): Lane {
+    const lane = this.#lanes.get(stream) ?? this.#host.openLane(stream, this);
+    this.#lanes.set(stream, lane);
+    return lane;
+  }
+
+  #overLimit(request: SubscriptionRequest): string | null {
+    const { limits } = this.#host;
+    const others = [...this.#newest.values()].filter((entry) => entry.request.id !== request.id);
+    if (others.length >= limits.subscriptions) return `at most ${limits.subscriptions} subscriptions a connection`;
+    const keys = others.reduce((sum, entry) => sum + (entry.request.keys?.size ?? 0), request.keys?.size ?? 0);
+    return keys > limits.keysPerConnection ? `${keys} keys; at most ${limits.keysPerConnection} a connection` : null;
+  }
+
+  #unsubscribe(id: string): void {
+    for (const entry of [this.#newest.get(id), this.#placed.get(id)?.entry]) {
+      if (entry !== undefined) this.#lanes.get(entry.request.stream)?.drop(entry);
+    }
+    this.#newest.delete(id);
+    this.#placed.delete(id);
+    this.send(controlFrame({ type: 'unsubscribed', id }));
+  }
+}

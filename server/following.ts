@@ -1,0 +1,228 @@
+/**
+ * Follows the database: holds the declared streams against it, runs a pump for each that can work, rings the pumps by
+ * doorbell and tick, and knows at any time what is up and what is not, and why.
+ */
+import type { Logger } from 'pino';
+import { STREAM_NAMES, STREAMS, type StreamName } from '../shared/streams.ts';
+import { systemClock } from './clock.ts';
+import { SnapshotLog } from './db/changes.ts';
+import type { LateDatabase } from './db/database.ts';
+import { Doorbell } from './db/doorbell.ts';
+import { inspect, reasonOf, type StreamInspection } from './db/inspect.ts';
+import { errorCode, isDatabaseAway } from './db/queryable.ts';
+import { Runs, standbyError } from './db/run.ts';
+import { CodedError, messageOf } from './errors.ts';
+import type { Hub } from './feed/hub.ts';
+import type { Position } from './feed/ports.ts';
+import { epochOf } from './feed/position.ts';
+import { Pump } from './feed/pump.ts';
+import type { Counters, ServiceStatus, StreamStatus } from './status.ts';
+
+const RETRY_MS = 1000;
+/** SQL states that say that a table is not what it was: undefined table, column, function; insufficient privilege. */
+const SHAPE_CODES = new Set(['42P01', '42703', '42883', '42501']);
+
+export interface FollowingOptions {
+  readonly database: LateDatabase;
+  readonly hub: Hub;
+  readonly counters: Counters;
+  readonly tickMs: number;
+  readonly log: Logger;
+  /** Called when the database or the doorbell comes or goes. */
+  readonly changed: () => void;
+}
+
+export class Following implements ServiceStatus {
+  readonly #options: FollowingOptions;
+  readonly #runs = new Runs();
+  readonly #pumps = new Map<StreamName, Pump>();
+  readonly #streams = new Map<StreamName, StreamStatus>(STREAM_NAMES.map((name) => [name, { state: 'starting' }]));
+  #doorbell: Doorbell | null = null;
+  #database: 'up' | 'down' = 'down';
+  #epoch = '';
+  #ticker: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #inspecting = false;
+  #stopped = false;
+
+  constructor(options: FollowingOptions) {
+    this.#options = options;
+  }
+
+  get database(): 'up' | 'down' {
+    return this.#database;
+  }
+
+  get doorbell(): 'up' | 'down' {
+    return this.#doorbell?.up === true ? 'up' : 'down';
+  }
+
+  get clients(): number {
+    return this.#options.hub.clients;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  stream(name: StreamName): StreamStatus {
+    return this.#streams.get(name) ?? { state: 'starting' };
+  }
+
+  newestAgeMs(name: StreamName): number | null {
+    return this.#options.hub.newestAgeMs(name);
+  }
+
+  /** Begins; resolves when the database was looked at once, whether it was there or not. */
+  async start(): Promise<void> {
+    this.#ticker = setInterval(() => this.#tick(), this.#options.tickMs);
+    await this.#inspect();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#ticker);
+    clearTimeout(this.#retry);
+    await Promise.all([this.#doorbell?.stop(), ...[...this.#pumps.values()].map((pump) => pump.stop())]);
+  }
+
+  #tick(): void {
+    for (const pump of this.#pumps.values()) pump.tick();
+    // What was off may have been mended meanwhile, by a migration for instance.
+    if (this.#pumps.size < STREAM_NAMES.length) void this.#inspect();
+  }
+
+  /** Looks at the catalogue, starts what can work and turns off what cannot; comes again where nobody answers. */
+  async #inspect(): Promise<void> {
+    if (this.#inspecting || this.#stopped) return;
+    this.#inspecting = true;
+    clearTimeout(this.#retry);
+    try {
+      const pool = await this.#options.database.open();
+      const { server, streams } = await inspect(pool);
+      if (server.inRecovery) throw standbyError();
+      this.#setDatabase('up');
+      for (const inspection of streams) await this.#judge(inspection);
+      await this.#listen();
+    } catch (error) {
+      this.#failed(error, 'the database could not be inspected');
+      if (!this.#stopped) this.#retry = setTimeout(() => void this.#inspect(), RETRY_MS);
+    } finally {
+      this.#inspecting = false;
+    }
+  }
+
+  async #judge(inspection: StreamInspection): Promise<void> {
+    const { stream } = inspection;
+    const fault = reasonOf(inspection) ?? unmigrated(inspection);
+    if (fault !== null) {
+      await this.#turnOff(stream, fault.reason, fault.mend);
+      return;
+    }
+    if (inspection.foreignCursorValues) {
+      this.#options.log.warn({ stream }, 'rows carry transaction ids of another server; run: npm run migrate');
+    }
+    if (!this.#pumps.has(stream)) await this.#startPump(inspection);
+  }
+
+  async #startPump({ stream, hypertable, relkind }: StreamInspection): Promise<void> {
+    const { hub, counters, database, tickMs } = this.#options;
+    const pool = await database.open();
+    const log = new SnapshotLog(pool, STREAMS[stream], {
+      runs: this.#runs,
+      partitioned: hypertable || relkind === 'p',
+      refused: (count) => counters.add('rows_refused_total', count),
+    });
+    const pump = new Pump(
+      log,
+      systemClock,
+      {
+        begun: ({ position, newestArrival }) => hub.beginAt(stream, position, newestArrival),
+        rows: (batch, via) => hub.deliver(stream, batch, via),
+        reached: (position) => this.#reached(stream, position),
+        rewound: (position) => {
+          counters.add('rewinds_total');
+          hub.rewound(stream, position);
+        },
+        failed: (error) => this.#failed(error, `a look at ${stream} failed`),
+      },
+      tickMs,
+      () => hub.pause,
+    );
+    this.#pumps.set(stream, pump);
+    hub.start(stream, (holder) => pump.hold(holder));
+    pump.tick();
+  }
+
+  #reached(stream: StreamName, position: Position): void {
+    this.#setDatabase('up');
+    this.#epoch = epochOf(position.run);
+    if (this.stream(stream).state === 'live') return;
+    this.#streams.set(stream, { state: 'live' });
+    this.#options.log.info({ stream }, 'stream is live');
+  }
+
+  async #turnOff(stream: StreamName, reason: string, mend: string): Promise<void> {
+    const before = this.stream(stream);
+    const pump = this.#pumps.get(stream);
+    this.#pumps.delete(stream);
+    this.#streams.set(stream, { state: 'off', reason, mend });
+    if (before.state === 'off' && before.reason === reason) return;
+    this.#options.log.warn({ stream, reason, mend }, 'stream is off');
+    this.#options.hub.turnOff(stream, `stream ${stream} is off: ${reason}. ${mend}`);
+    await pump?.stop();
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#doorbell !== null || this.#stopped) return;
+    const { database, log, changed } = this.#options;
+    const doorbell = new Doorbell(
+      await database.listenConnection(),
+      {
+        ring: (stream) => {
+          this.#options.counters.add('rings_total');
+          this.#pumps.get(stream)?.ring();
+        },
+        connected: () => {
+          log.info('the doorbell is up');
+          for (const pump of this.#pumps.values()) pump.tick();
+          changed();
+        },
+        lost: (reason) => {
+          log.warn({ reason }, 'the doorbell is down; the tick carries on alone');
+          changed();
+        },
+      },
+      log,
+    );
+    this.#doorbell = doorbell;
+    doorbell.start();
+  }
+
+  #failed(error: unknown, what: string): void {
+    if (this.#stopped) return;
+    this.#options.counters.add('database_errors_total');
+    const away =
+      isDatabaseAway(error) ||
+      (error instanceof CodedError && (error.code === 'database_away' || error.code === 'STANDBY'));
+    const wasUp = this.#database === 'up';
+    if (away) this.#setDatabase('down');
+    // One line when it goes, not one a second while it is away.
+    if (!away || wasUp) this.#options.log.warn({ err: error }, `${what}: ${messageOf(error)}`);
+    const code = errorCode(error);
+    if (code !== undefined && SHAPE_CODES.has(code)) void this.#inspect();
+  }
+
+  #setDatabase(state: 'up' | 'down'): void {
+    if (this.#database === state) return;
+    this.#database = state;
+    this.#options.log.info(`the database is ${state}`);
+    this.#options.changed();
+  }
+}
+
+/** A table that has no cursor yet. */
+function unmigrated({ cursorColumn, stream }: StreamInspection): { reason: string; mend: string } | null {
+  if (cursorColumn) return null;
+  return { reason: `table ${stream} has no cursor column yet`, mend: 'Run: npm run migrate' };
+}

@@ -1,0 +1,133 @@
+/** The whole service: database, streams, feed and web server, started in order and stopped in the opposite one. */
+import type { Logger } from 'pino';
+import { PROTOCOL_VERSION } from '../shared/protocol.ts';
+import { STREAM_LIST, STREAM_NAMES } from '../shared/streams.ts';
+import { buildApp } from './app.ts';
+import { systemClock } from './clock.ts';
+import type { Config, DatabaseConnection } from './config.ts';
+import { LateDatabase } from './db/database.ts';
+import type { EmbeddedDatabase } from './db/embedded.ts';
+import { startEmbedded } from './db/embedded.ts';
+import { migrate } from './db/migrate.ts';
+import { Hub } from './feed/hub.ts';
+import { Following } from './following.ts';
+import type { Running } from './lifetime.ts';
+import { packageVersion } from './root.ts';
+import { Counters } from './status.ts';
+
+/** Clients are asked to come back within this many ms of a planned stop, each at a time of its own. */
+const RETURN_SPREAD_MS = 3000;
+
+/** Undoes what was started so far, newest first. */
+class Undo {
+  readonly #steps: (() => Promise<void> | void)[] = [];
+
+  add(step: () => Promise<void> | void): void {
+    this.#steps.push(step);
+  }
+
+  async run(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
+  }
+}
+
+/**
+ * Starts the service and resolves when it listens. A database that cannot be reached does not keep it from starting.
+ *
+ * @param signal gives the start up: what was started is stopped, and the returned promise rejects.
+ */
+export async function startService(config: Config, log: Logger, signal?: AbortSignal): Promise<Running> {
+  const undo = new Undo();
+  try {
+    return await start(config, log, undo, signal);
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, undo: Undo, signal: AbortSignal | undefined): Promise<Running> {
+  const connections = await connectionsOf(config, log, undo);
+  signal?.throwIfAborted();
+  const counters = new Counters();
+  const { limits } = config;
+  const hub = new Hub(
+    systemClock,
+    {
+      keysPerSubscription: limits.keysPerSubscription,
+      keysPerConnection: limits.keysPerConnection,
+      subscriptions: limits.subscriptionsPerConnection,
+      points: limits.pointsPerSubscription,
+      framesPerSecond: limits.framesPerSecond,
+      errorsPerMinute: limits.errorsPerMinute,
+    },
+    {
+      count: (name, amount) => counters.add(name, amount),
+      failed: (stream, error) => log.warn({ stream, err: error }, 'history could not be read for a subscriber'),
+    },
+  );
+  const database = new LateDatabase(
+    { ...connections, poolSize: config.poolSize, statementTimeoutMs: config.statementTimeoutMs },
+    log,
+  );
+  undo.add(() => database.close());
+  const beat = (): void => hub.heartbeat(following.database, following.doorbell, STREAM_NAMES);
+  const following = new Following({ database, hub, counters, tickMs: config.tickMs, log, changed: beat });
+  undo.add(() => following.stop());
+  await following.start();
+  const heartbeat = setInterval(beat, config.heartbeatMs);
+  undo.add(() => clearInterval(heartbeat));
+  signal?.throwIfAborted();
+
+  const version = packageVersion();
+  const app = await buildApp({
+    config,
+    log,
+    feed: {
+      hub,
+      hello: () => ({
+        type: 'hello',
+        protocol: PROTOCOL_VERSION,
+        version,
+        build: 'dev',
+        epoch: following.epoch,
+        time: Date.now(),
+        heartbeat_ms: config.heartbeatMs,
+        tick_ms: config.tickMs,
+        demo: config.demo.kind !== 'off',
+        streams: STREAM_LIST.map(({ name, key, series, values }) => ({
+          name,
+          key: key.name,
+          series: series?.name ?? null,
+          values: values.map((value) => ({ name: value.name, unit: value.unit })),
+        })),
+      }),
+      mayRead: () => true,
+      originAllowed: () => true,
+      heartbeatMs: config.heartbeatMs,
+      frameBytes: limits.frameBytes,
+    },
+  });
+  undo.add(() => app.close());
+  undo.add(() => hub.goodbye('the server is stopping', () => Math.round(250 + Math.random() * RETURN_SPREAD_MS)));
+  const address = await app.listen({ host: config.host, port: config.port });
+  return { address, stop: () => undo.run() };
+}
+
+/** The configured database, or the embedded one: started, migrated and, for the demo, filled. */
+async function connectionsOf(
+  config: Config,
+  log: Logger,
+  undo: Undo,
+): Promise<{ connection: DatabaseConnection; listen: DatabaseConnection }> {
+  if (config.database.kind === 'external') return config.database;
+  const embedded = await startEmbedded({ dataDir: config.database.dataDir, log });
+  undo.add(() => embedded.stop());
+  await migrate({ connection: embedded.connection, report: (line) => log.debug(line) });
+  const connection = plain(embedded);
+  return { connection, listen: connection };
+}
+
+function plain({ connection: { host, port, user, password, database } }: EmbeddedDatabase): DatabaseConnection {
+  return { host, port, user, password, database, ssl: false, tlsIfOffered: false };
+}
