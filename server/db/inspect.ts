@@ -1,0 +1,113 @@
+/** Holds the declaration of the streams against the database's catalogue: what can work, what cannot, and what mends it. */
+import { CURSOR_COLUMN, STREAMS, type StreamName } from '../../shared/streams.ts';
+import { type Catalogue, cursorColumnState, readCatalogue, type StreamFacts } from './catalogue.ts';
+import { cursorIndex, declaredIndexes, serves } from './indexes.ts';
+import type { Queryable } from './queryable.ts';
+import { type Problem, problemsOf, summarise } from './shape.ts';
+
+export type { Problem } from './shape.ts';
+
+/** One stream, as the database has it. */
+export interface StreamInspection {
+  readonly stream: StreamName;
+  /** Whether anything of the table's name is on the search path. */
+  readonly exists: boolean;
+  /** As in pg_class; null where it does not exist. */
+  readonly relkind: string | null;
+  readonly hypertable: boolean;
+  /** All differences from the declaration at once; empty: the stream can work. */
+  readonly problems: readonly Problem[];
+  /** Whether the cursor column is there, with its type and its default. */
+  readonly cursorColumn: boolean;
+  /** Whether a valid index for the cursor is there. */
+  readonly cursorIndex: boolean;
+  /** Whether the doorbell's trigger is there and enabled. */
+  readonly doorbell: boolean;
+  /** Whether the current role may read the table. */
+  readonly readable: boolean;
+  /**
+   * Whether rows carry ids of transactions that this server has not begun yet (a restored dump, a staging copy), which
+   * would be taken for new ones later. Looked up only where the cursor's index is there; else false.
+   */
+  readonly foreignCursorValues: boolean;
+  /** The declared indexes that no index serves for, as column lists. */
+  readonly indexesMissing: readonly string[];
+}
+
+/** The whole database, as the streams see it. */
+export interface Inspection {
+  readonly server: {
+    /** As `server_version_num`: 150018 is 15.18. */
+    readonly versionNumber: number;
+    /** True on a standby, where streams cannot work. */
+    readonly inRecovery: boolean;
+    /** TimescaleDB's version, null without it. */
+    readonly timescaledb: string | null;
+  };
+  /** In the order of the declaration. */
+  readonly streams: readonly StreamInspection[];
+}
+
+/** Reads the catalogue and judges it. Changes nothing, and needs no rights on the dashboard's own schema. */
+export async function inspect(db: Queryable): Promise<Inspection> {
+  const catalogue = await readCatalogue(db);
+  const streams: StreamInspection[] = [];
+  for (const facts of catalogue.streams) streams.push(await inspectStream(db, catalogue, facts));
+  const { versionNumber, inRecovery, timescaledb } = catalogue.server;
+  return { server: { versionNumber, inRecovery, timescaledb }, streams };
+}
+
+async function inspectStream(db: Queryable, catalogue: Catalogue, facts: StreamFacts): Promise<StreamInspection> {
+  const { stream, table } = facts;
+  const problems = problemsOf(facts, catalogue.server);
+  const declared = declaredIndexes(STREAMS[stream]);
+  if (table === null) {
+    return {
+      stream,
+      exists: false,
+      relkind: null,
+      hypertable: false,
+      problems,
+      cursorColumn: false,
+      cursorIndex: false,
+      doorbell: false,
+      readable: false,
+      foreignCursorValues: false,
+      indexesMissing: declared.map(({ columns }) => columns),
+    };
+  }
+  const column = cursorColumnState(table) === 'ready';
+  const index = column && table.indexes.some((there) => serves(there, cursorIndex(STREAMS[stream])));
+  return {
+    stream,
+    exists: true,
+    relkind: table.relkind,
+    hypertable: table.hypertable,
+    problems,
+    cursorColumn: column,
+    cursorIndex: index,
+    doorbell: table.doorbell === 'ready',
+    readable: table.readable,
+    foreignCursorValues: index && table.readable && (await hasForeignCursorValues(db, stream)),
+    indexesMissing: declared
+      .filter((needed) => !table.indexes.some((there) => serves(there, needed)))
+      .map(({ columns }) => columns),
+  };
+}
+
+/** Whether visible rows carry a transaction id that the statement's own snapshot has not reached: no row of this server can. */
+export async function hasForeignCursorValues(db: Queryable, stream: StreamName): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select 1 from ${STREAMS[stream].table} where ${CURSOR_COLUMN} >= pg_snapshot_xmax(pg_current_snapshot()) limit 1`,
+  );
+  return rowCount === 1;
+}
+
+/**
+ * Why a stream must be off, in one line, and what mends it; null where it can work. Missing columns are named together.
+ */
+export function reasonOf(inspection: StreamInspection): { reason: string; mend: string } | null {
+  if (inspection.problems.length === 0) return null;
+  const { reason, mend } = summarise(inspection.problems);
+  return { reason: `${inspection.stream}: ${reason}`, mend };
+}

@@ -1,0 +1,80 @@
+-- Generated from shared/streams.ts by server/db/generate-sql.ts; edit those.
+-- system_metrics: each step is applied where the catalogue shows that it is needed.
+
+-- step: table
+create table system_metrics (
+  id serial not null,
+  "timestamp" timestamptz not null,
+  metric_name varchar(100) not null,
+  metric_value double precision not null,
+  metric_unit varchar(20),
+  metadata jsonb,
+  created_at timestamptz default now(),
+  primary key (id)
+);
+create index dashboard_system_metrics_metric_name_timestamp on system_metrics (metric_name, "timestamp" desc);
+
+-- step: table, hypertable
+create table system_metrics (
+  id serial not null,
+  "timestamp" timestamptz not null,
+  metric_name varchar(100) not null,
+  metric_value double precision not null,
+  metric_unit varchar(20),
+  metadata jsonb,
+  created_at timestamptz default now(),
+  primary key (id, "timestamp")
+);
+select :"timescaledb".create_hypertable('system_metrics', 'timestamp',
+  chunk_time_interval => interval '1 hour', create_default_indexes => false);
+create index dashboard_system_metrics_metric_name_timestamp on system_metrics (metric_name, "timestamp" desc);
+
+-- step: cursor column
+alter table system_metrics add column dashboard_xid xid8;
+
+-- step: cursor default
+alter table system_metrics alter column dashboard_xid set default pg_catalog.pg_current_xact_id();
+
+-- step: index dashboard_system_metrics_cursor
+create index concurrently dashboard_system_metrics_cursor on system_metrics (dashboard_xid, id) where dashboard_xid is not null;
+
+-- step: index dashboard_system_metrics_cursor, hypertable
+create index dashboard_system_metrics_cursor on system_metrics (dashboard_xid, id) with (timescaledb.transaction_per_chunk) where dashboard_xid is not null;
+
+-- step: index dashboard_system_metrics_cursor, partitioned
+create index dashboard_system_metrics_cursor on only system_metrics (dashboard_xid, id) where dashboard_xid is not null;
+
+-- step: index dashboard_system_metrics_cursor, partition
+create index concurrently :"index" on :"schema".:"partition" (dashboard_xid, id) where dashboard_xid is not null;
+
+-- step: index dashboard_system_metrics_cursor, inner partition
+create index :"index" on only :"schema".:"partition" (dashboard_xid, id) where dashboard_xid is not null;
+
+-- step: index dashboard_system_metrics_metric_name_timestamp
+create index concurrently dashboard_system_metrics_metric_name_timestamp on system_metrics (metric_name, "timestamp" desc);
+
+-- step: index dashboard_system_metrics_metric_name_timestamp, hypertable
+create index dashboard_system_metrics_metric_name_timestamp on system_metrics (metric_name, "timestamp" desc) with (timescaledb.transaction_per_chunk);
+
+-- step: index dashboard_system_metrics_metric_name_timestamp, partitioned
+create index dashboard_system_metrics_metric_name_timestamp on only system_metrics (metric_name, "timestamp" desc);
+
+-- step: index dashboard_system_metrics_metric_name_timestamp, partition
+create index concurrently :"index" on :"schema".:"partition" (metric_name, "timestamp" desc);
+
+-- step: index dashboard_system_metrics_metric_name_timestamp, inner partition
+create index :"index" on only :"schema".:"partition" (metric_name, "timestamp" desc);
+
+-- step: foreign ids
+update system_metrics set dashboard_xid = null
+where ctid = any (array(select ctid from system_metrics where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) limit 1000)) and dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot());
+
+-- step: doorbell
+create or replace trigger alphapulse_dashboard_doorbell after insert on system_metrics
+  for each statement execute function alphapulse_dashboard.ring('system_metrics');
+
+-- step: remove doorbell
+drop trigger if exists alphapulse_dashboard_doorbell on system_metrics;
+
+-- step: remove cursor
+alter table system_metrics drop column if exists dashboard_xid;

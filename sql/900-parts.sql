@@ -1,0 +1,17 @@
+-- Parts that take names found in the catalogue. No migration is made of this file; others use its steps.
+
+-- step: drop index
+drop index concurrently if exists :"schema".:"index";
+
+-- step: drop index of a hypertable or a partitioned table
+drop index if exists :"schema".:"index";
+
+-- step: attach index
+alter index :"parent_schema".:"parent_index" attach partition :"schema".:"index";
+
+-- step: remember index
+insert into alphapulse_dashboard.made_indexes (schema_name, index_name) values (:'schema', :'index')
+on conflict do nothing;
+
+-- step: drop schema
+drop schema if exists alphapulse_dashboard cascade;
