@@ -1,44 +1,310 @@
 /** The page's one store: feeds the frames into the series, and shows the page what there is to see, as signals. */
-import type { ReadonlySignal } from '@preact/signals';
+import { batch, effect, signal, untracked } from '@preact/signals';
 import type { Frame } from '../shared/protocol.ts';
-import type { StreamName } from '../shared/streams.ts';
-import type { FeedState, StreamView } from './model.ts';
-import type { View } from './view.ts';
+import { STREAM_NAMES, type StreamName } from '../shared/streams.ts';
+import { fetchSymbols } from './api.ts';
+import { ServerClock } from './feed/clock.ts';
+import { Feed, type FeedEvent, type News } from './feed.ts';
+import { type FeedState, RANGE_MS } from './model.ts';
+import type { Picture, StreamSeries } from './series.ts';
+import { openSocketEdge, pageBuild } from './socket.ts';
+import { Holes } from './store/holes.ts';
+import { Pacer } from './store/pacer.ts';
+import { type Moment, offReason, ShownStream } from './store/shown.ts';
+import { troubleOf } from './store/state.ts';
+import { createSymbolList } from './store/symbols.ts';
+import type { FeedEdge, Store, StoreDeps } from './store/types.ts';
+import { browserView, createView } from './view.ts';
 
-/** What the page reads. All times are on the server's clock, in epoch ms. */
-export interface Store {
-  readonly feed: ReadonlySignal<FeedState>;
-  /** Since when the feed is not live; null while it is. */
-  readonly since: ReadonlySignal<number | null>;
-  /** Why the feed is not live, in a sentence for the visitor; null while it is, or while nothing is wrong yet. */
-  readonly trouble: ReadonlySignal<string | null>;
-  /** Ms to add to this machine's clock to have the server's. */
-  readonly serverClockOffset: ReadonlySignal<number>;
-  /** The server's clock, once a second; ages are counted from it. Stands still while the tab is hidden. */
-  readonly now: ReadonlySignal<number>;
-  /** Right edge of every chart's window. Holds still while the page is paused or between two refreshes. */
-  readonly viewNow: ReadonlySignal<number>;
-  /** Grows whenever charts are to be drawn anew: at once when live, else at the refresh's pace, never while paused. */
-  readonly frame: ReadonlySignal<number>;
-  readonly heartbeat: ReadonlySignal<Frame<'heartbeat'> | null>;
-  /** Whether the server shows made-up data. */
-  readonly demo: ReadonlySignal<boolean>;
-  /** Version of the server's software; null before the first `hello`. */
-  readonly version: ReadonlySignal<string | null>;
-  /** Every symbol that the database knows, sorted; empty until loaded. */
-  readonly symbols: ReadonlySignal<readonly string[]>;
-  readonly view: View;
-  /** What the page knows of a stream for the chosen symbol and range. */
-  stream(name: StreamName): ReadonlySignal<StreamView>;
-  /** Tells how many pixel columns a stream's chart has, which decides how fine its history is loaded. */
-  setChartWidth(name: StreamName, pixels: number): void;
-  /** Connects, and starts the clock. */
-  start(): void;
-  /** Lets everything go: connection, timers, listeners. */
-  stop(): void;
+export type { Store, StoreDeps } from './store/types.ts';
+
+/** Charts are loaded as fine as the next of these steps above their width, so that a small resize loads nothing. */
+const POINTS_STEP = 200;
+const POINTS_USUAL = 1200;
+const POINTS_MOST = 4000;
+/** How long a chart must keep its new width before its history is loaded anew. */
+const RESIZE_MS = 500;
+/** Streams whose rows are summed up: loaded finer, so that their rows come whole as long as possible. */
+const FINER: Partial<Record<StreamName, number>> = { performance_metrics: 2.5 };
+
+/** Builds the store of a page; `start` brings it to life. */
+export function createStore(deps: StoreDeps): Store {
+  const { view } = deps;
+  const machine = new Feed(deps.random, deps.build);
+  const clock = new ServerClock();
+  const holes = new Holes();
+  const startedAt = deps.now();
+
+  const feed = signal<FeedState>('offline');
+  const since = signal<number | null>(startedAt);
+  const trouble = signal<string | null>(null);
+  const serverClockOffset = signal(0);
+  const now = signal(startedAt);
+  const viewNow = signal(startedAt);
+  const frame = signal(0);
+  const heartbeat = signal<Frame<'heartbeat'> | null>(null);
+  const demo = signal(false);
+  const version = signal<string | null>(null);
+
+  const symbolList = createSymbolList(deps.fetchSymbols, deps.timers, view.offerSymbols);
+  const pacer = new Pacer(
+    { timers: deps.timers, now: () => deps.now(), isHidden: () => deps.isHidden(), draw },
+    view.refresh.peek(),
+  );
+  const streams = new Map(
+    STREAM_NAMES.map((name) => [name, new ShownStream(name, pictureOf(name, POINTS_USUAL), POINTS_USUAL)]),
+  );
+  const disposers: (() => void)[] = [];
+  let edge: FeedEdge | null = null;
+  /** When the connection was last heard, on the server's clock. */
+  let heardAt = startedAt;
+
+  const serverNow = (): number => deps.now() + clock.offset;
+
+  function pictureOf(name: StreamName, points: number): Picture {
+    const fine = Math.round(points * (FINER[name] ?? 1));
+    // Metrics belong to the system, not to a symbol: all of them are shown.
+    return { keys: name === 'system_metrics' ? null : [view.symbol.peek()], range: view.range.peek(), points: fine };
+  }
+
+  /** Wants what the visitor chose. Returns whether that is another picture, not only a finer one. */
+  function ask(held: ShownStream): boolean {
+    const picture = pictureOf(held.name, held.points);
+    held.series.ask(picture);
+    hear({ type: 'want', want: { stream: held.name, ...picture } });
+    return !held.series.loaded;
+  }
+
+  function askAll(): void {
+    let another = false;
+    for (const held of streams.values()) another = ask(held) || another;
+    if (another) showStates();
+  }
+
+  // An edge may answer a command before it returns; what it says then waits for its turn.
+  const events: FeedEvent[] = [];
+  let handling = false;
+  function hear(event: FeedEvent): void {
+    events.push(event);
+    if (handling) return;
+    handling = true;
+    try {
+      batch(() => {
+        for (let next = events.shift(); next !== undefined; next = events.shift()) handle(next);
+        showFeed();
+      });
+    } finally {
+      handling = false;
+    }
+  }
+
+  function handle(event: FeedEvent): void {
+    const wasConnected = 'link' in machine.state;
+    for (const result of machine.handle(event, deps.now())) {
+      switch (result.type) {
+        case 'connect':
+        case 'send':
+        case 'close':
+        case 'wake':
+        case 'reload':
+          edge?.run(result);
+          break;
+        default:
+          learn(result);
+      }
+    }
+    if ('link' in machine.state) {
+      if (event.type === 'frame') heardAt = serverNow();
+    } else if (wasConnected) {
+      holes.open(heardAt);
+    }
+  }
+
+  function learn(news: News): void {
+    switch (news.type) {
+      case 'hello':
+        clock.note(news.frame.time, deps.now());
+        demo.value = news.frame.demo;
+        version.value = news.frame.version;
+        holes.close(serverNow());
+        symbolList.load();
+        break;
+      case 'heartbeat':
+        clock.note(news.frame.time, deps.now());
+        heartbeat.value = news.frame;
+        break;
+      case 'restart':
+        streams.get(news.stream)?.series.restart();
+        break;
+      case 'snapshot':
+        changed(news.frame.stream, (series) => series.load(news.frame, serverNow()));
+        break;
+      case 'delta':
+        // Replayed rows carry the time of their sending too, so that any delta tells the clock.
+        clock.note(news.frame.time, deps.now());
+        changed(news.frame.stream, (series) => series.append(news.frame));
+        break;
+      case 'synced':
+        changed(news.stream, (series) => series.finish());
+    }
+  }
+
+  function changed(name: StreamName, change: (series: StreamSeries) => void): void {
+    const held = streams.get(name);
+    if (held === undefined) return;
+    const wasLoaded = held.series.loaded;
+    change(held.series);
+    held.dirty = true;
+    // The first rows of another picture do not wait for the refresh.
+    if (wasLoaded) pacer.touch();
+    else pacer.force();
+  }
+
+  const moment = (): Moment => ({ machine, holes, now: serverNow(), countsFollow: pacer.isLive });
+
+  let shownPhases = '';
+  function showFeed(): void {
+    const { state } = machine;
+    if (state.name === 'live') since.value = null;
+    else if (since.peek() === null) since.value = heardAt;
+    feed.value = state.name;
+    serverClockOffset.value = clock.offset;
+    const reasons = STREAM_NAMES.map((name) => offReason(machine, name));
+    trouble.value = troubleOf(state, reasons.find((reason) => reason !== null) ?? null);
+    // Asked at every frame, so that it has to be cheap: the lines' own ages are looked at once a second.
+    const phases = [
+      state.name,
+      ...STREAM_NAMES.map((name, index) => reasons[index] ?? machine.phase(name)?.name),
+    ].join();
+    if (phases === shownPhases) return;
+    shownPhases = phases;
+    showStates();
+  }
+
+  /** Shows states that changed, while the rows of the picture may go on holding still. */
+  function showStates(): void {
+    if (deps.isHidden()) return;
+    const at = moment();
+    for (const held of streams.values()) if (held.isOutdated(at)) held.build(at);
+  }
+
+  function draw(): void {
+    batch(() => {
+      const at = moment();
+      now.value = at.now;
+      viewNow.value = at.now;
+      for (const held of streams.values()) {
+        held.series.slide(at.now);
+        if (held.dirty || held.isOutdated(at)) held.build(at);
+      }
+      frame.value = frame.peek() + 1;
+    });
+  }
+
+  function tick(): void {
+    if (deps.isHidden()) return;
+    batch(() => {
+      now.value = serverNow();
+      // Time alone moves a live picture too, as soon as that can be seen: by half a pixel column.
+      const pixelMs = RANGE_MS[view.range.peek()] / POINTS_USUAL;
+      if (pacer.isLive && serverNow() - viewNow.peek() >= pixelMs / 2) pacer.touch();
+      pacer.tick();
+      showStates();
+    });
+  }
+
+  function follow(): void {
+    disposers.push(
+      effect(() => {
+        view.symbol.value;
+        view.range.value;
+        untracked(askAll);
+      }),
+      effect(() => {
+        const refresh = view.refresh.value;
+        untracked(() => pacer.setRefresh(refresh));
+      }),
+      deps.timers.every(1000, tick),
+      deps.onVisibility(tick),
+    );
+  }
+
+  const resizes = new Map<StreamName, () => void>();
+
+  return {
+    feed,
+    since,
+    trouble,
+    serverClockOffset,
+    now,
+    viewNow,
+    frame,
+    heartbeat,
+    demo,
+    version,
+    symbols: symbolList.symbols,
+    view,
+    stream(name) {
+      const held = streams.get(name);
+      if (held === undefined) throw new RangeError(`There is no stream ${name}.`);
+      return held.view;
+    },
+    setChartWidth(name, pixels) {
+      const held = streams.get(name);
+      if (held === undefined || !(pixels > 0)) return;
+      held.points = Math.min(POINTS_MOST, Math.ceil(pixels / POINTS_STEP) * POINTS_STEP);
+      resizes.get(name)?.();
+      resizes.delete(name);
+      if (edge === null) return;
+      // What is loaded finer than needed is good; only what is too coarse is loaded again.
+      if (pictureOf(name, held.points).points <= held.series.picture.points) return;
+      resizes.set(
+        name,
+        deps.timers.after(held.series.loaded ? RESIZE_MS : 0, () => ask(held)),
+      );
+    },
+    counts: () => ({ ...machine.counts, symbolFailures: symbolList.failures() }),
+    start() {
+      if (edge !== null) return;
+      edge = deps.openEdge(hear);
+      follow();
+      hear({ type: 'start' });
+    },
+    stop() {
+      hear({ type: 'stop' });
+      for (const dispose of [...disposers.splice(0), ...resizes.values()]) dispose();
+      pacer.stop();
+      symbolList.stop();
+      view.dispose();
+      edge?.stop();
+      edge = null;
+    },
+  };
 }
 
 /** The store of a real page, not started yet. */
 export function createPageStore(): Store {
-  throw new Error('The store is being written; its signatures stand.');
+  return createStore({
+    view: createView(browserView()),
+    timers: {
+      after(ms, action) {
+        const timer = setTimeout(action, ms);
+        return () => clearTimeout(timer);
+      },
+      every(ms, action) {
+        const timer = setInterval(action, ms);
+        return () => clearInterval(timer);
+      },
+    },
+    now: () => Date.now(),
+    random: () => Math.random(),
+    build: pageBuild(),
+    openEdge: openSocketEdge,
+    fetchSymbols,
+    isHidden: () => document.visibilityState === 'hidden',
+    onVisibility(listener) {
+      document.addEventListener('visibilitychange', listener);
+      return () => document.removeEventListener('visibilitychange', listener);
+    },
+  });
 }

@@ -135,6 +135,7 @@ export class Subscriptions {
     switch (frame.type) {
       case 'subscribed':
         entry.phase = { name: 'receiving', id: frame.id, chains: new Map() };
+        if (!frame.resumed) scene.emit({ type: 'restart', stream: entry.want.stream });
         break;
       case 'snapshot':
         this.#snapshot(entry, frame, scene);
@@ -207,8 +208,12 @@ export class Subscriptions {
       return;
     }
     scene.counts.gaps += 1;
-    if (frame.key === null) chains.clear();
-    else chains.set(frame.key, frame.cursor);
+    if (frame.key === null) {
+      chains.clear();
+      scene.emit({ type: 'restart', stream: entry.want.stream });
+    } else {
+      chains.set(frame.key, frame.cursor);
+    }
     entry.phase = { name: 'gap', id: frame.id, chains };
   }
 

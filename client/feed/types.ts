@@ -50,6 +50,8 @@ export type News =
   | { readonly type: 'heartbeat'; readonly frame: Frame<'heartbeat'> }
   | { readonly type: 'snapshot'; readonly frame: Frame<'snapshot'> }
   | { readonly type: 'delta'; readonly frame: Frame<'delta'> }
+  /** History of every channel of a stream follows; what it does not bring is gone. */
+  | { readonly type: 'restart'; readonly stream: StreamName }
   /** All history that was owed for a stream has come. */
   | { readonly type: 'synced'; readonly stream: StreamName };
 

@@ -1,0 +1,166 @@
+/** All that the page holds of one stream: its channels, and which of them belong to the picture that is shown. */
+import type { Frame } from '../shared/protocol.ts';
+import { STREAMS, type StreamName } from '../shared/streams.ts';
+import type { ChannelView, Hole, RangeName } from './model.ts';
+import { RANGE_MS } from './model.ts';
+import { Channel } from './series/channel.ts';
+
+/** What a stream is loaded for. */
+export interface Picture {
+  /** Null: every key. */
+  readonly keys: readonly string[] | null;
+  readonly range: RangeName;
+  readonly points: number;
+}
+
+/**
+ * The channels of one stream. A new picture does not empty the old one: its channels are shown until the first snapshot
+ * of the new one comes.
+ */
+export class StreamSeries {
+  readonly #name: StreamName;
+  #picture: Picture;
+  /** What `channels` were loaded for; behind `picture` while that is loading. */
+  #shown: Picture;
+  #channels = new Map<string, Channel>();
+  /** Channels that the load under way has brought; null where none is under way. */
+  #fresh: Set<string> | null = new Set();
+  #loaded = false;
+
+  constructor(name: StreamName, picture: Picture) {
+    this.#name = name;
+    this.#picture = picture;
+    this.#shown = picture;
+  }
+
+  /** The picture that is asked for. */
+  get picture(): Picture {
+    return this.#picture;
+  }
+
+  /** Range of what is shown. */
+  get range(): RangeName {
+    return this.#shown.range;
+  }
+
+  /** Whether what is shown is what is asked for: its first snapshot came. */
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  /** Whether a load has begun that has brought nothing yet. */
+  get awaiting(): boolean {
+    return this.#fresh !== null && this.#fresh.size === 0;
+  }
+
+  /** Asks for another picture. One that differs in fineness only leaves the shown one valid. */
+  ask(picture: Picture): void {
+    const same = picture.range === this.#picture.range && sameKeys(picture.keys, this.#picture.keys);
+    this.#picture = picture;
+    if (!same) this.#loaded = false;
+  }
+
+  /** A load begins: snapshots and `synced` will come, and what they do not bring is gone. */
+  restart(): void {
+    this.#fresh = new Set();
+  }
+
+  /** A snapshot replaces its channel whole. `now`: server clock, epoch ms. */
+  load(frame: Frame<'snapshot'>, now: number): void {
+    this.#begin();
+    this.#fresh?.add(frame.key);
+    this.#channels.set(frame.key, new Channel(STREAMS[this.#name], frame.key, this.#window(), now, frame));
+  }
+
+  /** Rows came. A channel that had none in the range begins with them. */
+  append(frame: Frame<'delta'>): void {
+    this.#begin();
+    this.#fresh?.add(frame.key);
+    let channel = this.#channels.get(frame.key);
+    if (channel === undefined) {
+      channel = new Channel(STREAMS[this.#name], frame.key, this.#window(), frame.time, null);
+      this.#channels.set(frame.key, channel);
+    }
+    channel.append(frame);
+  }
+
+  /** All that was owed has come: channels of which nothing came have no rows in the range. */
+  finish(): void {
+    this.#begin();
+    const fresh = this.#fresh;
+    if (fresh === null) return;
+    for (const key of this.#channels.keys()) if (!fresh.has(key)) this.#channels.delete(key);
+    this.#fresh = null;
+  }
+
+  /** Slides every window so that it ends at `right` (epoch ms). */
+  slide(right: number): void {
+    for (const [key, channel] of this.#channels) {
+      channel.slide(right);
+      // With every key watched, keys that went out of use would gather.
+      if (this.#shown.keys === null && channel.lineCount === 0) this.#channels.delete(key);
+    }
+  }
+
+  /** When anything last arrived, on the server's clock; null before that. */
+  get arrivedAt(): number | null {
+    let newest: number | null = null;
+    for (const { arrivedAt } of this.#channels.values()) {
+      if (arrivedAt !== null && (newest === null || arrivedAt > newest)) newest = arrivedAt;
+    }
+    return newest;
+  }
+
+  /** `empty` without a line, `stale` where every line is, else `live`. `now`: server clock. */
+  health(now: number): 'empty' | 'stale' | 'live' {
+    let lines = 0;
+    let stale = 0;
+    for (const channel of this.#channels.values()) {
+      lines += channel.lineCount;
+      stale += channel.staleLines(now).length;
+    }
+    if (lines === 0) return 'empty';
+    return stale === lines ? 'stale' : 'live';
+  }
+
+  /** Changes exactly when a line becomes stale or fresh: asked every second, in place of building every view. */
+  staleMark(now: number): string {
+    const marks: string[] = [];
+    for (const [key, channel] of this.#channels) {
+      const names = channel.staleLines(now);
+      if (names.length > 0) marks.push(JSON.stringify([key, names]));
+    }
+    return marks.join();
+  }
+
+  rowsLastHour(now: number): number {
+    let total = 0;
+    for (const channel of this.#channels.values()) total += channel.rowsLastHour(now);
+    return total;
+  }
+
+  /** The channels as charts read them, sorted by key. `holes`: the page's, filled or not as of each channel's load. */
+  views(now: number, holes: (loadedAt: number) => readonly Hole[]): readonly ChannelView[] {
+    const channels = [...this.#channels.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    return channels.map((channel) => channel.view(now, holes(channel.loadedAt)));
+  }
+
+  #window(): { rangeMs: number; points: number } {
+    return { rangeMs: RANGE_MS[this.#picture.range], points: this.#picture.points };
+  }
+
+  /** The first thing that comes for a picture takes the place of what was shown for another. */
+  #begin(): void {
+    if (this.#loaded) return;
+    this.#loaded = true;
+    if (this.#shown.range !== this.#picture.range || !sameKeys(this.#shown.keys, this.#picture.keys)) {
+      this.#channels = new Map();
+    }
+    this.#shown = this.#picture;
+  }
+}
+
+function sameKeys(a: readonly string[] | null, b: readonly string[] | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.length === b.length && a.every((key, index) => key === b[index]);
+}

@@ -1,0 +1,210 @@
+/** One channel as the page holds it: its lines within the window, when they last arrived, and how many rows an hour has. */
+import { chartNumber } from '../../shared/columns.ts';
+import type { Frame } from '../../shared/protocol.ts';
+import type { StreamDeclaration } from '../../shared/streams.ts';
+import type { ChannelView, Hole, LineView } from '../model.ts';
+import type { Batch } from './columns.ts';
+import { Columns } from './columns.ts';
+import { Minutes } from './minutes.ts';
+import { Spacing } from './spacing.ts';
+
+/** A line is stale when nothing arrived for so many times its median spacing, and at least for STALE_LEAST_MS. */
+export const STALE_SPACINGS = 3;
+export const STALE_LEAST_MS = 30_000;
+/** A window may hold so many times what its chart can show before it is reduced again. */
+const SLACK = 2;
+/** Most rows that M4 keeps of a bucket for each value column. */
+const M4_ROWS = 4;
+
+interface Line {
+  readonly columns: Columns;
+  readonly texts: Record<string, string | null>;
+  readonly spacing: Spacing;
+  /** When the newest row arrived, on the server's clock; null where the server does not know. */
+  arrivedAt: number | null;
+  /** Since when this page would have seen a row arrive. */
+  readonly watchedFrom: number;
+}
+
+/** Which range of time a channel's lines cover, and how finely. */
+export interface Window {
+  readonly rangeMs: number;
+  /** Pixel columns of the chart. */
+  readonly points: number;
+}
+
+/**
+ * The rows of one stream and key. A line holds at most `8 x points x value columns` rows, however long the page is open:
+ * beyond that it is reduced to what can be seen (M4), as the server reduces history.
+ */
+export class Channel {
+  readonly key: string;
+  /** Server clock at which its history was loaded. */
+  readonly loadedAt: number;
+  readonly #stream: StreamDeclaration;
+  readonly #numbers: readonly string[];
+  readonly #textNames: readonly string[];
+  readonly #window: Window;
+  readonly #bucketMs: number;
+  readonly #lines = new Map<string | null, Line>();
+  readonly #minutes: Minutes;
+  #reduced: boolean;
+
+  /** @param now server clock, epoch ms. */
+  constructor(stream: StreamDeclaration, key: string, window: Window, now: number, snapshot: Frame<'snapshot'> | null) {
+    this.key = key;
+    this.loadedAt = now;
+    this.#stream = stream;
+    this.#numbers = stream.values.filter(({ kind }) => kind !== 'text').map(({ name }) => name);
+    this.#textNames = stream.values.filter(({ kind }) => kind === 'text').map(({ name }) => name);
+    this.#window = window;
+    this.#bucketMs = snapshot?.bucket_ms ?? Math.max(1, Math.ceil(window.rangeMs / window.points));
+    this.#minutes = new Minutes(snapshot?.minutes?.from ?? now, snapshot?.minutes?.counts ?? []);
+    this.#reduced = snapshot?.reduced ?? false;
+    for (const series of snapshot?.series ?? []) this.#load(series, now);
+  }
+
+  /** Takes a delta's rows in. */
+  append(frame: Frame<'delta'>): void {
+    const byLine = new Map<string | null, Frame<'delta'>['rows'][number][]>();
+    for (const row of frame.rows) {
+      this.#minutes.note(row.timestamp, frame.time);
+      const series = this.#stream.series === null ? null : row[this.#stream.series.name];
+      const name = typeof series === 'string' ? series : null;
+      const rows = byLine.get(name);
+      if (rows === undefined) byLine.set(name, [row]);
+      else rows.push(row);
+    }
+    for (const [name, rows] of byLine) {
+      const line = this.#line(name, frame.time);
+      const before = line.columns.lastTime;
+      line.columns.insert({
+        times: Float64Array.from(rows, (row) => row.timestamp),
+        columns: this.#numbers.map((column) =>
+          Float64Array.from(rows, (row) => chartNumber(row[column]) ?? Number.NaN),
+        ),
+      });
+      let newest = before ?? Number.NEGATIVE_INFINITY;
+      for (const row of rows) {
+        if (row.timestamp < newest) continue;
+        newest = row.timestamp;
+        for (const column of this.#textNames) line.texts[column] = textOf(row[column]);
+      }
+      if (line.arrivedAt !== null) line.spacing.note(Math.max(0, frame.time - line.arrivedAt), frame.time);
+      line.arrivedAt = Math.max(line.arrivedAt ?? 0, frame.time);
+      this.#bound(line);
+    }
+  }
+
+  /** Lets go what lies before the window that ends at `right` (epoch ms); a line that was silent for two windows goes whole. */
+  slide(right: number): void {
+    const from = right - this.#window.rangeMs;
+    for (const [name, line] of this.#lines) {
+      line.columns.slide(from);
+      const last = line.columns.lastTime;
+      const silent = line.arrivedAt === null || line.arrivedAt < from - this.#window.rangeMs;
+      if (silent && (last === null || last < from - this.#window.rangeMs)) this.#lines.delete(name);
+    }
+  }
+
+  /** When anything last arrived, on the server's clock; null where unknown. */
+  get arrivedAt(): number | null {
+    let newest: number | null = null;
+    for (const { arrivedAt } of this.#lines.values()) {
+      if (arrivedAt !== null && (newest === null || arrivedAt > newest)) newest = arrivedAt;
+    }
+    return newest;
+  }
+
+  get lineCount(): number {
+    return this.#lines.size;
+  }
+
+  rowsLastHour(now: number): number {
+    return this.#minutes.total(now);
+  }
+
+  /** The names of the lines that are stale. A cheap question, asked every second. */
+  staleLines(now: number): readonly (string | null)[] {
+    const names: (string | null)[] = [];
+    for (const [name, line] of this.#lines) if (isStale(line, now)) names.push(name);
+    return names;
+  }
+
+  /** What a chart reads, as of `now` on the server's clock. */
+  view(now: number, holes: readonly Hole[]): ChannelView {
+    return {
+      stream: this.#stream.name,
+      key: this.key,
+      lines: [...this.#lines].map(([name, line]) => this.#lineView(name, line, now)),
+      rowsLastHour: this.#minutes.total(now),
+      reduced: this.#reduced,
+      holes,
+    };
+  }
+
+  #lineView(name: string | null, line: Line, now: number): LineView {
+    const { times, columns } = line.columns.view();
+    const named: Record<string, Float64Array> = {};
+    for (const [index, column] of this.#numbers.entries())
+      named[column] = columns[index] ?? new Float64Array(times.length);
+    return {
+      name,
+      times,
+      columns: named,
+      texts: { ...line.texts },
+      arrivedAt: line.arrivedAt,
+      spacingMs: line.spacing.medianMs,
+      stale: isStale(line, now),
+    };
+  }
+
+  #load(series: Frame<'snapshot'>['series'][number], now: number): void {
+    const line = this.#line(series.name, now, series.spacing_ms ?? null);
+    const { timestamp = [] } = series.columns;
+    const numbers = (cells: readonly unknown[] | undefined): Float64Array =>
+      Float64Array.from(timestamp, (_, index) => chartNumber(cells?.[index]) ?? Number.NaN);
+    const batch: Batch = {
+      times: numbers(timestamp),
+      columns: this.#numbers.map((column) => numbers(series.columns[column])),
+    };
+    line.columns.insert(batch);
+    for (const column of this.#textNames) line.texts[column] = textOf(series.columns[column]?.[timestamp.length - 1]);
+    line.arrivedAt = series.arrived ?? null;
+    this.#bound(line);
+  }
+
+  #line(name: string | null, now: number, spacingMs: number | null = null): Line {
+    const known = this.#lines.get(name);
+    if (known !== undefined) return known;
+    const line: Line = {
+      columns: new Columns(this.#numbers.length),
+      texts: Object.fromEntries(this.#textNames.map((column) => [column, null])),
+      spacing: new Spacing(spacingMs, now),
+      arrivedAt: null,
+      watchedFrom: now,
+    };
+    this.#lines.set(name, line);
+    return line;
+  }
+
+  #bound(line: Line): void {
+    const most = SLACK * M4_ROWS * this.#window.points * Math.max(1, this.#numbers.length);
+    if (line.columns.length <= most) return;
+    line.columns.reduce(this.#bucketMs, most);
+    this.#reduced = true;
+  }
+}
+
+/** The silence after which a line of this spacing is stale, in ms. */
+export function staleAfterMs(spacingMs: number | null): number {
+  return Math.max(STALE_LEAST_MS, STALE_SPACINGS * (spacingMs ?? 0));
+}
+
+function isStale(line: Line, now: number): boolean {
+  return now - (line.arrivedAt ?? line.watchedFrom) > staleAfterMs(line.spacing.medianMs);
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

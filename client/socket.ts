@@ -1,0 +1,136 @@
+/** The thin edge of the feed: the browser's WebSocket, timer and wake-up events, and nothing that decides anything. */
+import { PROTOCOL_VERSION } from '../shared/protocol.ts';
+import type { Command, FeedEvent } from './feed.ts';
+import type { FeedEdge } from './store/types.ts';
+
+/** A visitor who has not touched the page for so long is idle; a hidden page is idle at once. */
+const IDLE_MS = 30_000;
+/** What stands for a socket that could not even be made. */
+const ABNORMAL_CLOSURE = 1006;
+/** A page that comes back with the same build after a reload must not reload for ever. */
+const RELOADED_FOR = 'alphapulse.reloaded-for';
+
+/** Address of the feed on the page's own server. */
+export function feedUrl(page: { readonly protocol: string; readonly host: string }): string {
+  return `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/feed?protocol=${PROTOCOL_VERSION}`;
+}
+
+/** This page's build, as the server wrote it into the page; null where it did not. */
+export function pageBuild(): string | null {
+  return document.querySelector('meta[name="build"]')?.getAttribute('content') || null;
+}
+
+/** Opens the edge. `hear` is told everything that happens. */
+export function openSocketEdge(hear: (event: FeedEvent) => void): FeedEdge {
+  let current: { readonly number: number; readonly socket: WebSocket } | null = null;
+  let wake: ReturnType<typeof setTimeout> | undefined;
+  const reloader = createReloader();
+
+  function connect(number: number): void {
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(feedUrl(location));
+    } catch {
+      // A browser that forbids the connection throws; to the feed that is a connection that did not come.
+      hear({ type: 'closed', socket: number, code: ABNORMAL_CLOSURE });
+      return;
+    }
+    current = { number, socket };
+    socket.onopen = () => hear({ type: 'opened', socket: number });
+    socket.onclose = ({ code }) => hear({ type: 'closed', socket: number, code });
+    socket.onmessage = ({ data }: MessageEvent<unknown>) =>
+      hear({ type: 'frame', socket: number, text: typeof data === 'string' ? data : null });
+  }
+
+  function close(number: number): void {
+    if (current?.number !== number) return;
+    const { socket } = current;
+    current = null;
+    // A socket that was given up may take a minute to notice it; what it says until then is not heard.
+    socket.onopen = socket.onclose = socket.onmessage = null;
+    socket.close();
+  }
+
+  const online = (): void => hear({ type: 'online' });
+  const visible = (): void => {
+    if (document.visibilityState === 'visible') hear({ type: 'visible' });
+  };
+  addEventListener('online', online);
+  addEventListener('pageshow', visible);
+  document.addEventListener('visibilitychange', visible);
+
+  return {
+    run(command: Command) {
+      switch (command.type) {
+        case 'connect':
+          connect(command.socket);
+          break;
+        case 'send':
+          // A socket that is closing says so in its own event; what it can no longer send is asked for after that.
+          if (current?.number === command.socket && current.socket.readyState === WebSocket.OPEN) {
+            current.socket.send(command.text);
+          }
+          break;
+        case 'close':
+          close(command.socket);
+          break;
+        case 'wake':
+          clearTimeout(wake);
+          wake = setTimeout(() => hear({ type: 'tick' }), command.afterMs);
+          break;
+        case 'reload':
+          reloader.reloadOnceIdle(command.build ?? 'another');
+      }
+    },
+    stop() {
+      clearTimeout(wake);
+      reloader.stop();
+      removeEventListener('online', online);
+      removeEventListener('pageshow', visible);
+      document.removeEventListener('visibilitychange', visible);
+      if (current !== null) close(current.number);
+    },
+  };
+}
+
+/** Reloads the page when nobody is using it, at most once for each build. */
+function createReloader(): { reloadOnceIdle(build: string): void; stop(): void } {
+  const inputs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'] as const;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let wanted: string | null = null;
+
+  function reload(): void {
+    if (wanted === null) return;
+    try {
+      if (sessionStorage.getItem(RELOADED_FOR) === wanted) return;
+      sessionStorage.setItem(RELOADED_FOR, wanted);
+    } catch {
+      // Without a memory of the last reload, another one could go round in circles: the visitor keeps this page.
+      return;
+    }
+    location.reload();
+  }
+  function touched(): void {
+    clearTimeout(timer);
+    timer = setTimeout(reload, IDLE_MS);
+  }
+  function hidden(): void {
+    if (document.visibilityState === 'hidden') reload();
+  }
+  return {
+    reloadOnceIdle(build) {
+      const listening = wanted !== null;
+      wanted = build;
+      hidden();
+      touched();
+      if (listening) return;
+      for (const input of inputs) addEventListener(input, touched, { passive: true });
+      document.addEventListener('visibilitychange', hidden);
+    },
+    stop() {
+      clearTimeout(timer);
+      for (const input of inputs) removeEventListener(input, touched);
+      document.removeEventListener('visibilitychange', hidden);
+    },
+  };
+}

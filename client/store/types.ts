@@ -1,0 +1,76 @@
+/** What the page reads of its store, and what the store needs of the world. */
+import type { ReadonlySignal } from '@preact/signals';
+import type { Frame } from '../../shared/protocol.ts';
+import type { StreamName } from '../../shared/streams.ts';
+import type { Command, FeedCounts, FeedEvent } from '../feed.ts';
+import type { FeedState, StreamView } from '../model.ts';
+import type { View } from '../view.ts';
+
+/** What the page reads. All times are on the server's clock, in epoch ms. */
+export interface Store {
+  readonly feed: ReadonlySignal<FeedState>;
+  /** Since when the feed is not live; null while it is. */
+  readonly since: ReadonlySignal<number | null>;
+  /** Why the feed is not live, in a sentence for the visitor; null while it is, or while nothing is wrong yet. */
+  readonly trouble: ReadonlySignal<string | null>;
+  /** Ms to add to this machine's clock to have the server's. */
+  readonly serverClockOffset: ReadonlySignal<number>;
+  /** The server's clock, once a second; ages are counted from it. Stands still while the tab is hidden. */
+  readonly now: ReadonlySignal<number>;
+  /** Right edge of every chart's window. Holds still while the page is paused or between two refreshes. */
+  readonly viewNow: ReadonlySignal<number>;
+  /** Grows whenever charts are to be drawn anew: at once when live, else at the refresh's pace, never while paused. */
+  readonly frame: ReadonlySignal<number>;
+  readonly heartbeat: ReadonlySignal<Frame<'heartbeat'> | null>;
+  /** Whether the server shows made-up data. */
+  readonly demo: ReadonlySignal<boolean>;
+  /** Version of the server's software; null before the first `hello`. */
+  readonly version: ReadonlySignal<string | null>;
+  /** Every symbol that the database knows, sorted; empty until loaded. */
+  readonly symbols: ReadonlySignal<readonly string[]>;
+  readonly view: View;
+  /**
+   * What the page knows of a stream for the chosen symbol and range. Changes with the data when live (at most once in
+   * 16 ms); else at the refresh's pace, and when its state does. While another symbol or range loads, it is the old
+   * picture with state `loading`.
+   */
+  stream(name: StreamName): ReadonlySignal<StreamView>;
+  /** Tells how many pixel columns a stream's chart has, which decides how fine its history is loaded. */
+  setChartWidth(name: StreamName, pixels: number): void;
+  /** What happened out of sight, for whoever looks into a fault. */
+  counts(): Readonly<FeedCounts & { symbolFailures: number }>;
+  /** Connects, and starts the clock. */
+  start(): void;
+  /** Lets everything go: connection, timers, listeners. */
+  stop(): void;
+}
+
+/** Timers; each call gives what cancels it. */
+export interface Timers {
+  after(ms: number, action: () => void): () => void;
+  every(ms: number, action: () => void): () => void;
+}
+
+/** Carries out the feed's commands. */
+export interface FeedEdge {
+  run(command: Command): void;
+  /** Ends what is open and hears nothing any more. */
+  stop(): void;
+}
+
+/** Everything that the store has from outside. */
+export interface StoreDeps {
+  readonly view: View;
+  readonly timers: Timers;
+  /** This machine's clock, epoch ms. */
+  now(): number;
+  /** In [0, 1). */
+  random(): number;
+  /** The page's build; null where it is not known. */
+  readonly build: string | null;
+  openEdge(hear: (event: FeedEvent) => void): FeedEdge;
+  fetchSymbols(): Promise<readonly string[]>;
+  isHidden(): boolean;
+  /** Calls back when the tab is hidden or shown; the result stops that. */
+  onVisibility(listener: () => void): () => void;
+}
