@@ -1,0 +1,153 @@
+/**
+ * A database of one table as far as the feed core sees one: transactions with ids, snapshots, crashes that hand ids out
+ * again. What a look must find is known here by construction, so the core can be held against it.
+ */
+import type {
+  Batch,
+  Beginning,
+  ChangedRow,
+  ChangeLog,
+  ChannelSnapshot,
+  HeldPosition,
+  Look,
+  OtherRun,
+  Position,
+  Scope,
+  Snapshot,
+  SnapshotRequest,
+} from '../../server/feed/ports.ts';
+
+interface StoredRow extends ChangedRow {
+  readonly bornIn: number;
+}
+
+/** A transaction that a test opened. */
+export interface Transaction {
+  readonly xid: bigint;
+  /** Ids of the rows that it inserted. */
+  readonly ids: string[];
+}
+
+function visible(snapshot: Snapshot, xid: bigint): boolean {
+  return xid < snapshot.xmax && !snapshot.running.includes(xid);
+}
+
+export class ModelDatabase {
+  /** Rows of transactions that committed. */
+  committed: StoredRow[] = [];
+  held = 0;
+  /** Makes the next look fail after so many batches; null for none. */
+  failAfterBatches: number | null = null;
+  batchRows = 3;
+  #open = new Map<bigint, ChangedRow[]>();
+  #nextXid = 100n;
+  #logged = 99n;
+  #nextId = 1;
+  #run = 1;
+
+  begin(): Transaction {
+    const xid = this.#nextXid;
+    this.#nextXid += 1n;
+    this.#open.set(xid, []);
+    return { xid, ids: [] };
+  }
+
+  insert(transaction: Transaction, key: string): string {
+    const id = String(this.#nextId);
+    this.#nextId += 1;
+    const cells = [id, '1700000000000', key, 'binance', '0.0001', null, null, null, '1700000000000'];
+    const row = { id, time: 1_700_000_000_000, key, series: 'binance', cells, xid: transaction.xid };
+    this.#open.get(transaction.xid)?.push(row);
+    transaction.ids.push(id);
+    return id;
+  }
+
+  commit({ xid }: Transaction): void {
+    for (const row of this.#open.get(xid) ?? []) this.committed.push({ ...row, bornIn: this.#run });
+    if (xid > this.#logged) this.#logged = xid;
+    this.#open.delete(xid);
+  }
+
+  abort({ xid }: Transaction): void {
+    this.#open.delete(xid);
+  }
+
+  /** Everything that was open is gone, and ids that only it had are handed out again. */
+  crash(): void {
+    this.#open.clear();
+    this.#nextXid = this.#logged + 1n;
+    this.#run += 1;
+  }
+
+  snapshot(): Snapshot {
+    const running = [...this.#open.keys()].sort((a, b) => (a < b ? -1 : 1));
+    return { xmin: running[0] ?? this.#nextXid, xmax: this.#nextXid, running };
+  }
+
+  position(): Position {
+    const snapshot = this.snapshot();
+    return { run: `epoch~${this.#run}`, all: snapshot, recent: snapshot, bound: null };
+  }
+
+  /** The rows that a snapshot shows. */
+  shown(): ChangedRow[] {
+    return [...this.committed];
+  }
+
+  log(): ChangeLog {
+    return {
+      begin: async (): Promise<Beginning> => {
+        await Promise.resolve();
+        return { position: this.position(), highest: this.#logged, newestArrival: null };
+      },
+      look: (from, scope, hold, sink) => this.#look(from, scope, hold, sink),
+    };
+  }
+
+  async #look(from: Position, _scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun> {
+    await Promise.resolve();
+    const to = this.position();
+    if (to.run !== from.run) return { otherRun: to };
+    // As the real query: by transaction ids alone, never by what this model knows besides.
+    const fresh = this.committed
+      .filter(({ xid }) => (xid >= from.all.xmax && xid < to.all.xmax) || from.all.running.includes(xid))
+      .sort((a, b) => (a.xid === b.xid ? Number(a.id) - Number(b.id) : a.xid < b.xid ? -1 : 1));
+    const shown = this.shown();
+    for (let start = 0; start < fresh.length; start += this.batchRows) {
+      if (this.failAfterBatches === 0) {
+        this.failAfterBatches = null;
+        throw new Error('the connection broke off');
+      }
+      if (this.failAfterBatches !== null) this.failAfterBatches -= 1;
+      sink({ from, to, rows: fresh.slice(start, start + this.batchRows) });
+      await Promise.resolve();
+    }
+    return { position: to, unsettled: to.all.running.length > 0, held: hold ? this.#hold(to, shown) : null };
+  }
+
+  #hold(position: Position, rows: readonly ChangedRow[]): HeldPosition {
+    this.held += 1;
+    let released = false;
+    const read = async function* (request: SnapshotRequest): AsyncGenerator<ChannelSnapshot> {
+      const keys = request.keys ?? [...new Set(rows.map(({ key }) => key))].sort();
+      for (const key of keys) {
+        // Time passes while history is read, and deltas come meanwhile.
+        for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        const ids = rows.filter((row) => row.key === key && visible(position.all, row.xid)).map(({ id }) => Number(id));
+        const body =
+          `"from":null,"to":null,"reduced":false,"bucket_ms":null,"rows_total":${ids.length},` +
+          `"series":[{"name":null,"columns":{"id":${JSON.stringify(ids)}}}]`;
+        yield { key, body };
+      }
+    };
+    return {
+      position,
+      read,
+      release: async () => {
+        await Promise.resolve();
+        if (!released) this.held -= 1;
+        released = true;
+      },
+    };
+  }
+}
