@@ -9,8 +9,9 @@ import type { StreamDeclaration, StreamName } from '../../shared/streams.ts';
 import { ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../shared/streams.ts';
 
 /**
- * Which rows of a key a query reads: `key`, all of them (`$1` is the key); `line`, those of one series (`$1`, `$2`);
- * `nameless`, those whose series is null (`$1`). What comes after is bound behind these.
+ * Ranges of an index that a query reads: whole keys, named lines, or the rows of a key whose series is null. Their keys are
+ * bound as array `$1` and their series as array `$2`, so that a query reads many ranges in one round trip and is planned
+ * once for all of them; `$3` is a time. Each row begins with the number of its range, counted from 1.
  */
 export type Part = 'key' | 'line' | 'nameless';
 
@@ -22,17 +23,21 @@ export interface HistoryQueries {
   readonly keys: string;
   /** `[key]` for every key with rows from `$1` on. */
   readonly keysSince: string;
-  /** `[series]` for every series of key `$1`, null among them where rows have none. Only where `lineByLine`. */
+  /** `[key, series]` for every line of the keys in array `$1`; series null where rows have none. Only where `lineByLine`. */
   readonly lines: string;
   /** `[created_at]` of the row that was written last among the newest of every line; none after now (`$1`) is believed. */
   readonly newestArrival: string;
-  /** `[timestamp, series, ...values]` of the rows from the time on, in order of (timestamp, id). */
-  rows(part: Part): string;
-  /** `[timestamp, series, ...values]` of the newest row. */
+  /** `[range, timestamp, series, ...values]` of each range's rows from `$3` on by (timestamp, id); at most `$4` each. */
+  first(part: Part): string;
+  /** The same of one range, whole: for a cursor. Only `line` has a `$2` for the series; for the others it is the time. */
+  all(part: Part): string;
+  /** `[range, timestamp, series, ...values]` of each range's newest row. No `$3`. */
   newest(part: Part): string;
-  /** As `newest` of key `$1`, but for the series in array `$2` and, where `$3` is true, for the null one. */
+  /** `[key, timestamp, series, ...values]` of the newest row of key `$1`, but for the series in array `$2` and, where `$3`, the null one. */
   readonly newestOther: string;
-  /** `[series, arrived, spacing_ms]` for each line among the part's newest `ARRIVAL_ROWS` rows; last parameter: now. */
+  /** `[range, minute since the epoch, rows]` from `$3` on, up to an hour later. */
+  minutes(part: Part): string;
+  /** `[range, series, arrived, spacing_ms]` for each line among a range's newest `ARRIVAL_ROWS` rows; `$3` is now. */
   arrivals(part: Part): string;
   /** `[exact timestamp, ...columnsOf]` of key `$1`'s rows from `$2` on, newest first, at most `$3`; documents whole. */
   readonly page: string;
@@ -40,8 +45,8 @@ export interface HistoryQueries {
   readonly nextPage: string;
 }
 
-/** How many of the newest rows are looked at for when rows arrived and how far apart. */
-export const ARRIVAL_ROWS = 1_000;
+/** How many of a range's newest rows are looked at for when rows arrived and how far apart. */
+export const ARRIVAL_ROWS = 500;
 
 const TIME = quoteIdentifier(TIME_COLUMN.name);
 const ID = quoteIdentifier(ID_COLUMN.name);
@@ -64,16 +69,19 @@ function build(stream: StreamDeclaration): HistoryQueries {
   const lineByLine = stream.indexes.includes(`${stream.key.name}, ${stream.series?.name}, "timestamp" desc`);
   const cells = [
     selectExpression(TIME_COLUMN),
-    series === null ? 'null' : `${series}::text`,
+    stream.series === null ? 'null' : selectExpression(stream.series),
     ...stream.values.map((column) => selectExpression(column)),
   ].join(', ');
 
   const conditions: Readonly<Record<Part, string>> = {
-    key: `${key} = $1`,
-    line: `${key} = $1 and ${series} = $2`,
-    nameless: `${key} = $1 and ${series} is null`,
+    key: `${key} = range.key_`,
+    line: `${key} = range.key_ and ${series} = range.series_`,
+    nameless: `${key} = range.key_ and ${series} is null`,
   };
-  const next = (part: Part): string => (part === 'line' ? '$3' : '$2');
+  // Underscored, so that no column of a stream is meant by mistake.
+  const each = (part: Part, rest: string): string =>
+    `unnest($1::text[], $2::text[]) with ordinality as range(key_, series_, number_) cross join lateral (
+      select t.* from ${table} where ${conditions[part]} and ${rest}) r`;
 
   const skip = (name: string, column: string, condition: string): string => `${name}(value) as (
     (select ${column} from ${table} where ${condition}${column} is not null order by ${column} limit 1)
@@ -97,19 +105,16 @@ function build(stream: StreamDeclaration): HistoryQueries {
       ]
     : [{ list: 'keys', key: 'keys.value', rows: `${key} = keys.value` }];
 
-  const newestOf = (condition: string): string =>
-    `select ${cells} from ${table} where ${condition} and ${FINITE} order by t.${TIME} desc, t.${ID} desc limit 1`;
-
   const pageOf = (more: string): string => {
     const range = (condition: string): string =>
       `select t.* from ${table} where ${condition} and ${since('$2')}${more}
        order by t.${TIME} desc, t.${ID} desc limit $3::int`;
     const columns = `r.${TIME}::text, ${selectList(stream, Number.POSITIVE_INFINITY)}`;
-    if (!lineByLine) return `select ${columns} from (${range(conditions.key)}) r order by r.${TIME} desc, r.${ID} desc`;
-    return `with recursive ${skip('names', series ?? '', `${conditions.key} and `)}
+    if (!lineByLine) return `select ${columns} from (${range(`${key} = $1`)}) r order by r.${TIME} desc, r.${ID} desc`;
+    return `with recursive ${skip('names', series ?? '', `${key} = $1 and `)}
       select ${columns} from (
         (select newest.* from names cross join lateral (${range(`${key} = $1 and ${series} = names.value`)}) newest)
-        union all (${range(conditions.nameless)})
+        union all (${range(`${key} = $1 and ${series} is null`)})
       ) r order by r.${TIME} desc, r.${ID} desc limit $3::int`;
   };
   const below = ` and (t.${TIME}, t.${ID}) < ($4::timestamptz, $5::bigint)`;
@@ -123,9 +128,10 @@ function build(stream: StreamDeclaration): HistoryQueries {
           `select ${range.key} from ${range.list} where exists (select from ${table} where ${range.rows} and ${since('$1')})`,
       )
       .join(' union ')}`,
-    lines: `with recursive ${skip('names', series ?? 'null', `${conditions.key} and `)}
+    lines: `select range.key_, line.value from unnest($1::text[]) as range(key_) cross join lateral (
+      with recursive ${skip('names', series ?? 'null', `${key} = range.key_ and `)}
       select value::text from names where value is not null
-      union all select null where exists (select from ${table} where ${conditions.nameless})`,
+      union all select null where exists (select from ${table} where ${conditions.nameless})) line`,
     newestArrival: `${listed} select ${epochMs('max(newest.created_at)')} from (${ranges
       .map(
         (range) => `select newest.created_at from ${range.list} cross join lateral (
@@ -136,30 +142,42 @@ function build(stream: StreamDeclaration): HistoryQueries {
       )
       .join(' union all ')}) newest
       where newest.created_at > '-infinity' and newest.created_at <= ${instant('$1')} + ${CLOCK_TOLERANCE}`,
-    rows: (part) =>
-      `select ${cells} from ${table} where ${conditions[part]} and ${since(next(part))} order by t.${TIME}, t.${ID}`,
-    newest: (part) => newestOf(conditions[part]),
-    newestOther: newestOf(
-      `${conditions.key} and case when ${series} is null then not $3::bool else ${series} <> all($2::text[]) end`,
-    ),
-    arrivals: (part) => {
-      const now = instant(next(part));
-      return `with newest as (
-          select ${series ?? 'null'}::text as series, t.created_at from ${table} where ${conditions[part]} and ${FINITE}
-          order by t.${TIME} desc limit ${ARRIVAL_ROWS}),
-        arrivals as (
-          select distinct series, created_at from newest
-          where created_at > '-infinity' and created_at <= ${now} + ${CLOCK_TOLERANCE}),
-        spaced as (
-          select series, created_at, lag(created_at) over (partition by series order by created_at) as previous
-          from arrivals),
-        gaps as (
-          select series, created_at, case when previous > ${now} - interval '24 hours'
-            then extract(epoch from created_at - previous) * 1000 end as gap from spaced)
-        select series, ${epochMs('max(created_at)')},
-          case when count(gap) >= 2 then (percentile_cont(0.5) within group (order by gap))::text end
-        from gaps group by series`;
-    },
+    first: (part) =>
+      `select range.number_::text, ${cells} from ${each(part, `${since('$3')} order by t.${TIME}, t.${ID} limit $4::int`)}
+      order by range.number_, r.${TIME}, r.${ID}`,
+    // One range in scalars, which the planner knows to be one and reads in the order of its index, without a sort.
+    all: (part) =>
+      `select '1', ${cells} from ${table} where ${conditions[part]
+        .replace('range.key_', '($1::text[])[1]')
+        .replace(
+          'range.series_',
+          '($2::text[])[1]',
+        )} and ${since(part === 'line' ? '$3' : '$2')} order by t.${TIME}, t.${ID}`,
+    newest: (part) =>
+      `select range.number_::text, ${cells} from ${each(part, `${FINITE} order by t.${TIME} desc, t.${ID} desc limit 1`)}`,
+    newestOther: `select ${key}, ${cells} from ${table} where ${key} = $1 and ${FINITE}
+      and case when ${series} is null then not $3::bool else ${series} <> all($2::text[]) end
+      order by t.${TIME} desc, t.${ID} desc limit 1`,
+    minutes: (part) =>
+      `select range.number_::text, floor(extract(epoch from r.${TIME}) / 60)::text, count(*)::text
+      from ${each(part, `${since('$3')} and t.${TIME} < ${instant('$3')} + interval '1 hour'`)} group by 1, 2`,
+    arrivals: (part) => `with newest as (
+        select range.number_, ${stream.series === null ? 'null' : `r.${quoteIdentifier(stream.series.name)}`}::text as series, r.created_at
+        from ${each(part, `${FINITE} order by t.${TIME} desc limit ${ARRIVAL_ROWS}`)}),
+      arrivals as (
+        select distinct number_, series, created_at from newest
+        where created_at > '-infinity' and created_at <= ${instant('$3')} + ${CLOCK_TOLERANCE}),
+      spaced as (
+        select number_, series, created_at,
+          lag(created_at) over (partition by number_, series order by created_at) as previous
+        from arrivals),
+      gaps as (
+        select number_, series, created_at, case when previous > ${instant('$3')} - interval '24 hours'
+          then extract(epoch from created_at - previous) * 1000 end as gap
+        from spaced)
+      select number_::text, series, ${epochMs('max(created_at)')},
+        case when count(gap) >= 2 then (percentile_cont(0.5) within group (order by gap))::text end
+      from gaps group by number_, series`,
     page: pageOf(''),
     nextPage: pageOf(below),
   };

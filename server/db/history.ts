@@ -1,18 +1,17 @@
 /**
- * Reads the history of channels, reduced to what can be seen, as of the snapshot of the transaction it is called in. Rows
- * stream through a cursor of the database, so that neither side holds more than a batch and what is kept.
+ * Reads the history of channels, reduced to what can be seen, as of the snapshot of the transaction it is called in.
+ * `history-read.ts` brings the rows in, this file says what is read and how it is written down.
  */
-
 import { encodeCell } from '../../shared/columns.ts';
-import type { StreamDeclaration } from '../../shared/streams.ts';
+import type { ColumnKind, StreamDeclaration } from '../../shared/streams.ts';
 import { TIME_COLUMN } from '../../shared/streams.ts';
 import type { ChannelSnapshot, SnapshotRequest } from '../feed/ports.ts';
 import { LimitError } from '../feed/ports.ts';
-import { keeperOf, LineCollector } from './history-reduce.ts';
-import type { HistoryQueries, Part } from './history-sql.ts';
+import type { Channel, Plan } from './history-read.ts';
+import { KEYS_AT_ONCE, MINUTE_MS, MINUTES, readFirst, readRest, TIME_AT, VALUES_AT } from './history-read.ts';
 import { historyQueries } from './history-sql.ts';
 import type { Cells, Queryable } from './queryable.ts';
-import { readCells, readColumn } from './queryable.ts';
+import { readColumn } from './queryable.ts';
 
 /** A line of a channel: one array of JSON text a column, `timestamp` first. */
 export interface HistoryLine {
@@ -43,34 +42,6 @@ export interface ChannelHistory {
   readonly minutes: { readonly from: number; readonly counts: readonly number[] };
 }
 
-const MINUTE_MS = 60_000;
-const MINUTES = 60;
-/** Rows a round trip. Most lines of a page's ranges fit into the first. */
-const FETCH_ROWS = 2_000;
-const CURSOR = 'alphapulse_history';
-/** Where the values start in the cells of `rows` and `newest`: behind the time and the series. */
-const VALUES_AT = 2;
-
-/** A request with everything worked out that its channels share. */
-interface Plan {
-  readonly stream: StreamDeclaration;
-  readonly queries: HistoryQueries;
-  readonly now: number;
-  /** Start of the range, null for `latest`. */
-  readonly from: number | null;
-  readonly buckets: number;
-  readonly bucketMs: number;
-  readonly minutesFrom: number;
-}
-
-/** A channel while it is read. */
-interface Gathering {
-  readonly collectors: Map<string | null, LineCollector>;
-  readonly arrivals: Map<string | null, { readonly arrived: number; readonly spacingMs: number | null }>;
-  readonly counts: number[];
-  total: number;
-}
-
 /**
  * The history of every channel that a request asks for, in order of key (of asking, where it names keys).
  *
@@ -91,7 +62,13 @@ export async function* readChannels(
         `at most ${request.pointLimit} are answered at once: ask for fewer keys or points`,
     );
   }
-  for (const key of keys) yield await readChannel(client, plan, key);
+  for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
+    const channels = await readFirst(client, plan, keys.slice(start, start + KEYS_AT_ONCE));
+    for (const channel of channels) {
+      await readRest(client, plan, channel);
+      yield describe(plan, channel);
+    }
+  }
 }
 
 /**
@@ -157,139 +134,14 @@ async function everyKey(client: Queryable, { queries, from }: Plan): Promise<rea
   return [...keys].sort(byName);
 }
 
-async function readChannel(client: Queryable, plan: Plan, key: string): Promise<ChannelHistory> {
-  const { queries, from, now } = plan;
-  const gathering: Gathering = {
-    collectors: new Map(),
-    arrivals: new Map(),
-    counts: new Array<number>(MINUTES).fill(0),
-    total: 0,
-  };
-  for (const { part, values } of await partsOf(client, queries, key)) {
-    // The last hour is always read, for its counts; of a shorter range what lies before it is only counted.
-    const start = from === null ? plan.minutesFrom : Math.min(from, plan.minutesFrom);
-    for await (const batch of scan(client, queries.rows(part), [...values, start])) {
-      for (const cells of batch) take(plan, gathering, cells);
-    }
-    if (from === null) await takeLatest(client, plan, gathering, part, values);
-    for (const [series, arrived, spacing] of await readCells(client, { text: queries.arrivals(part) }, [
-      ...values,
-      now,
-    ])) {
-      if (arrived == null) continue;
-      const spacingMs = spacing == null ? null : Number(spacing);
-      gathering.arrivals.set(series ?? null, { arrived: Math.min(Number(arrived), now), spacingMs });
-    }
-  }
-  await completeArrivals(client, plan, gathering, key);
-  return describe(plan, gathering, key);
-}
-
-/** The index ranges that make up a key: its lines, or the key itself. */
-async function partsOf(
-  client: Queryable,
-  queries: HistoryQueries,
-  key: string,
-): Promise<readonly { readonly part: Part; readonly values: readonly string[] }[]> {
-  if (!queries.lineByLine) return [{ part: 'key', values: [key] }];
-  const rows = await readCells(client, { text: queries.lines }, [key]);
-  return rows.map(([series]) =>
-    series == null ? { part: 'nameless', values: [key] } : { part: 'line', values: [key, series] },
-  );
-}
-
-/** The rows of a query in batches: at once where they are few, else through a cursor. */
-async function* scan(client: Queryable, text: string, values: readonly unknown[]): AsyncGenerator<readonly Cells[]> {
-  const few = await readCells(client, { text: `${text} limit ${FETCH_ROWS + 1}` }, values);
-  if (few.length <= FETCH_ROWS) {
-    yield few;
-    return;
-  }
-  // Read again from the start: the plan for all rows may be another one than that for the first.
-  await readCells(client, { text: `declare ${CURSOR} no scroll cursor for ${text}` }, values);
-  let failed = false;
-  try {
-    for (;;) {
-      const batch = await readCells(client, { text: `fetch ${FETCH_ROWS} from ${CURSOR}` });
-      yield batch;
-      if (batch.length < FETCH_ROWS) return;
-    }
-  } catch (error) {
-    failed = true;
-    throw error;
-  } finally {
-    // A failed statement has ended the cursor together with the transaction.
-    if (!failed) await readCells(client, { text: `close ${CURSOR}` });
-  }
-}
-
-function take(plan: Plan, gathering: Gathering, cells: Cells): void {
-  const time = Number(cells[0]);
-  const minute = Math.floor((time - plan.minutesFrom) / MINUTE_MS);
-  const count = gathering.counts[minute];
-  if (count !== undefined) gathering.counts[minute] = count + 1;
-  if (plan.from === null || time < plan.from) return;
-  collect(plan, gathering, time, cells);
-}
-
-function collect(plan: Plan, gathering: Gathering, time: number, cells: Cells): void {
-  const name = cells[1] ?? null;
-  let collector = gathering.collectors.get(name);
-  if (collector === undefined) {
-    collector = new LineCollector(name, plan.buckets, keeperOf(plan.stream, plan.bucketMs, VALUES_AT));
-    gathering.collectors.set(name, collector);
-  }
-  collector.add(time, cells);
-  gathering.total += 1;
-}
-
-async function takeLatest(
-  client: Queryable,
-  plan: Plan,
-  gathering: Gathering,
-  part: Part,
-  values: readonly string[],
-): Promise<void> {
-  const { queries, stream } = plan;
-  if (queries.lineByLine || stream.series === null) {
-    const [row] = await readCells(client, { text: queries.newest(part) }, values);
-    if (row !== undefined) collect(plan, gathering, Number(row[0]), row);
-    return;
-  }
-  // No index knows the lines of a key: the newest row, then the newest of another line, until there is no other.
-  const named: string[] = [];
-  let nameless = false;
-  for (;;) {
-    const [row] = await readCells(client, { text: queries.newestOther }, [...values, named, nameless]);
-    if (row === undefined) return;
-    collect(plan, gathering, Number(row[0]), row);
-    const series = row[1];
-    if (series == null) nameless = true;
-    else named.push(series);
-  }
-}
-
-/** Arrival of the lines that are not among the newest rows of their key. */
-async function completeArrivals(client: Queryable, plan: Plan, gathering: Gathering, key: string): Promise<void> {
-  for (const name of gathering.collectors.keys()) {
-    if (gathering.arrivals.has(name) || plan.queries.lineByLine || plan.stream.series === null) continue;
-    const part: Part = name === null ? 'nameless' : 'line';
-    const values = name === null ? [key, plan.now] : [key, name, plan.now];
-    const [row] = await readCells(client, { text: plan.queries.arrivals(part) }, values);
-    if (row?.[1] == null) continue;
-    const spacingMs = row[2] == null ? null : Number(row[2]);
-    gathering.arrivals.set(name, { arrived: Math.min(Number(row[1]), plan.now), spacingMs });
-  }
-}
-
-function describe(plan: Plan, gathering: Gathering, key: string): ChannelHistory {
+function describe(plan: Plan, channel: Channel): ChannelHistory {
   let reduced = false;
-  const lines = [...gathering.collectors.values()]
+  const lines = [...channel.collectors.values()]
     .sort((a, b) => byName(a.name, b.name))
     .map((collector): HistoryLine => {
       const finished = collector.finish();
       reduced ||= finished.reduced;
-      const arrival = gathering.arrivals.get(collector.name);
+      const arrival = channel.arrivals.get(collector.name);
       return {
         name: collector.name,
         columns: columnsOf(plan.stream, finished.rows),
@@ -298,24 +150,24 @@ function describe(plan: Plan, gathering: Gathering, key: string): ChannelHistory
       };
     });
   return {
-    key,
+    key: channel.key,
     from: plan.from,
     to: plan.from === null ? null : plan.now,
     reduced,
     bucketMs: reduced ? plan.bucketMs : null,
-    rowsTotal: gathering.total,
+    rowsTotal: channel.total,
     lines,
-    minutes: { from: plan.minutesFrom, counts: gathering.counts },
+    minutes: { from: plan.minutesFrom, counts: channel.counts },
   };
 }
 
 function columnsOf(stream: StreamDeclaration, rows: readonly Cells[]): HistoryLine['columns'] {
-  const column = (name: string, kind: Parameters<typeof encodeCell>[0], at: number) => ({
+  const column = (name: string, kind: ColumnKind, at: number) => ({
     name,
     json: `[${rows.map((row) => encodeCell(kind, row[at] ?? null)).join(',')}]`,
   });
   return [
-    column(TIME_COLUMN.name, TIME_COLUMN.kind, 0),
+    column(TIME_COLUMN.name, TIME_COLUMN.kind, TIME_AT),
     ...stream.values.map(({ name, kind }, index) => column(name, kind, VALUES_AT + index)),
   ];
 }
