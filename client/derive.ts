@@ -28,7 +28,7 @@ export type FundingLine = Pick<LineView, 'name' | 'times' | 'columns'>;
 export function fundingIntervalHours(line: FundingLine): number | null {
   const counts = new Map<number, number>();
   let before = Number.NaN;
-  for (const next of line.columns['next_funding_time'] ?? []) {
+  for (const next of line.columns.next_funding_time ?? []) {
     if (!Number.isFinite(next) || next === before) continue;
     // Announced times are off by seconds now and then: a step is taken to the minute.
     const minutes = Math.round((next - before) / MINUTE_MS);
@@ -65,14 +65,14 @@ export interface Payment {
  */
 export function fundingPayments(line: FundingLine, until: number): readonly Payment[] {
   const hours = fundingIntervalHours(line);
-  const rates = line.columns['funding_rate'];
+  const rates = line.columns.funding_rate;
   if (hours === null || rates === undefined) return [];
   const intervalMs = hours * HOUR_MS;
   const byTime = new Map<number, number>();
   for (const [index, time] of line.times.entries()) {
     const rate = rates[index] ?? Number.NaN;
     if (!Number.isFinite(rate)) continue;
-    const said = line.columns['next_funding_time']?.[index] ?? Number.NaN;
+    const said = line.columns.next_funding_time?.[index] ?? Number.NaN;
     const next = Number.isFinite(said)
       ? Math.round(said / MINUTE_MS) * MINUTE_MS
       : (Math.floor(time / intervalMs) + 1) * intervalMs;
