@@ -86,9 +86,13 @@ create index concurrently :"index" on :"schema".:"partition" (z_score desc, "tim
 -- step: index dashboard_anomalies_z_score_timestamp, inner partition
 create index :"index" on only :"schema".:"partition" (z_score desc, "timestamp" desc);
 
+-- step: analyze cursor
+analyze anomalies (dashboard_xid);
+
 -- step: foreign ids
 update anomalies set dashboard_xid = null
-where ctid = any (array(select ctid from anomalies where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) limit 1000)) and dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot());
+where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (array(
+  select ctid from anomalies where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) order by dashboard_xid desc limit 1000));
 
 -- step: doorbell
 create or replace trigger alphapulse_dashboard_doorbell after insert on anomalies

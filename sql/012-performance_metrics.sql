@@ -94,9 +94,13 @@ create index concurrently :"index" on :"schema".:"partition" (pnl, drawdown, "ti
 -- step: index dashboard_performance_metrics_pnl_drawdown_timestamp, inner partition
 create index :"index" on only :"schema".:"partition" (pnl, drawdown, "timestamp" desc);
 
+-- step: analyze cursor
+analyze performance_metrics (dashboard_xid);
+
 -- step: foreign ids
 update performance_metrics set dashboard_xid = null
-where ctid = any (array(select ctid from performance_metrics where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) limit 1000)) and dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot());
+where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (array(
+  select ctid from performance_metrics where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) order by dashboard_xid desc limit 1000));
 
 -- step: doorbell
 create or replace trigger alphapulse_dashboard_doorbell after insert on performance_metrics

@@ -86,9 +86,13 @@ create index concurrently :"index" on :"schema".:"partition" (confidence desc, "
 -- step: index dashboard_signal_predictions_confidence_timestamp, inner partition
 create index :"index" on only :"schema".:"partition" (confidence desc, "timestamp" desc);
 
+-- step: analyze cursor
+analyze signal_predictions (dashboard_xid);
+
 -- step: foreign ids
 update signal_predictions set dashboard_xid = null
-where ctid = any (array(select ctid from signal_predictions where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) limit 1000)) and dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot());
+where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (array(
+  select ctid from signal_predictions where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) order by dashboard_xid desc limit 1000));
 
 -- step: doorbell
 create or replace trigger alphapulse_dashboard_doorbell after insert on signal_predictions

@@ -65,9 +65,13 @@ create index concurrently :"index" on :"schema".:"partition" (metric_name, "time
 -- step: index dashboard_system_metrics_metric_name_timestamp, inner partition
 create index :"index" on only :"schema".:"partition" (metric_name, "timestamp" desc);
 
+-- step: analyze cursor
+analyze system_metrics (dashboard_xid);
+
 -- step: foreign ids
 update system_metrics set dashboard_xid = null
-where ctid = any (array(select ctid from system_metrics where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) limit 1000)) and dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot());
+where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (array(
+  select ctid from system_metrics where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) order by dashboard_xid desc limit 1000));
 
 -- step: doorbell
 create or replace trigger alphapulse_dashboard_doorbell after insert on system_metrics

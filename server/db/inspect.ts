@@ -95,10 +95,16 @@ async function inspectStream(db: Queryable, catalogue: Catalogue, facts: StreamF
   };
 }
 
-/** Whether visible rows carry a transaction id that the statement's own snapshot has not reached: no row of this server can. */
+/**
+ * Whether visible rows carry a transaction id that the statement's own snapshot has not reached: no row of this server
+ * can. Asks for the greatest id, and not for any such row: with a limit, the planner would rather read the whole table.
+ */
 export async function hasForeignCursorValues(db: Queryable, stream: StreamName): Promise<boolean> {
   const { rowCount } = await db.query(
-    `select 1 from ${STREAMS[stream].table} where ${CURSOR_COLUMN} >= pg_snapshot_xmax(pg_current_snapshot()) limit 1`,
+    `select 1 from (
+       select ${CURSOR_COLUMN} from ${STREAMS[stream].table} where ${CURSOR_COLUMN} is not null
+       order by ${CURSOR_COLUMN} desc limit 1) as greatest
+     where ${CURSOR_COLUMN} >= pg_snapshot_xmax(pg_current_snapshot())`,
   );
   return rowCount === 1;
 }

@@ -53,7 +53,8 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     // Building an index may take hours, whatever is usual for the role; each strong lock has a bound of its own.
     await client.query('set statement_timeout = 0; set lock_timeout = 0; set default_transaction_read_only = off');
     await checkServer(client);
-    const runner = { client, patienceMs: options.patienceMs ?? PATIENCE_MS, report: options.report };
+    const { connection, patienceMs = PATIENCE_MS, report } = options;
+    const runner: Runner = { client, connection, patienceMs, report };
     if (options.dryRun) await printPlan(runner, files, plan, options.remove ?? false);
     else if (options.remove) await withMigrationLock(runner, () => remove(runner, files));
     else await withMigrationLock(runner, () => bringUp(runner, files, plan));

@@ -51,6 +51,8 @@ function streamSql(stream: StreamDeclaration): string {
       `alter table ${table} alter column ${CURSOR_COLUMN} set default pg_catalog.pg_current_xact_id();`,
     ],
     ...[cursorIndex(stream), ...declaredIndexes(stream)].flatMap((index) => indexSections(stream, index)),
+    // Until the column is looked at, the planner takes a third of the table to be new.
+    ['analyze cursor', `analyze ${table} (${CURSOR_COLUMN});`],
     ['foreign ids', clearForeignIds(table)],
     [
       'doorbell',
@@ -105,7 +107,8 @@ function clearForeignIds(table: string): string {
   const foreign = `${CURSOR_COLUMN} >= pg_snapshot_xmax(pg_current_snapshot())`;
   return [
     `update ${table} set ${CURSOR_COLUMN} = null`,
-    `where ctid = any (array(select ctid from ${table} where ${foreign} limit 1000)) and ${foreign};`,
+    `where ${foreign} and ctid = any (array(`,
+    `  select ctid from ${table} where ${foreign} order by ${CURSOR_COLUMN} desc limit 1000));`,
   ].join('\n');
 }
 

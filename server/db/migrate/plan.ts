@@ -39,7 +39,14 @@ export function planSteps(files: SqlFiles, facts: MigrationFacts, options: PlanO
       const file = streamFile(stream);
       const hypertable = table?.hypertable ?? server.timescaledb !== null;
       const place: IndexPlace = { files, file, table, hypertable, remembered };
-      return of(stream).map((index) => named(`index ${index.name}`, indexBatches(place, index)));
+      return of(stream).map((index) => {
+        const batches = indexBatches(place, index);
+        const analyze = batches.length > 0 && table !== null && !remembered;
+        return named(`index ${index.name}`, [
+          ...batches,
+          ...(analyze ? [patient(stepSql(files, file, 'analyze cursor'))] : []),
+        ]);
+      });
     });
   return [
     ...own,
@@ -176,9 +183,7 @@ function streamPlan(files: SqlFiles, facts: MigrationFacts, entry: StreamFacts, 
     foreignIds: [
       named(
         'foreign ids',
-        facts.foreignIds.get(stream.name) === false
-          ? []
-          : [{ mode: 'until none', sql: sql('foreign ids'), lockTimeoutMs: 50 }],
+        facts.foreignIds.get(stream.name) === false ? [] : [{ ...strong(sql('foreign ids')), mode: 'until none' }],
       ),
     ],
   };

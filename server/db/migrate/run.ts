@@ -4,12 +4,15 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { STREAMS } from '../../../shared/streams.ts';
 import { CodedError, messageOf } from '../../errors.ts';
-import { errorCode, type Queryable } from '../queryable.ts';
+import { errorCode, isDatabaseAway, type Queryable } from '../queryable.ts';
 import type { Batch, Step } from './steps.ts';
+import { HOLDER_SQL, watchWaits } from './watch.ts';
 
 /** What a step is run with. */
 export interface Runner {
   readonly client: pg.Client;
+  /** For a second connection, by which long waits are told. */
+  readonly connection: pg.ClientConfig;
   /** Ms for which a step that finds its table locked is tried again. */
   readonly patienceMs: number;
   readonly report: (line: string) => void;
@@ -34,7 +37,7 @@ export async function runStep(runner: Runner, plan: () => Promise<Step | undefin
     const step = await plan();
     if (step === undefined || step.batches.length === 0) return false;
     try {
-      for (const batch of step.batches) await runBatch(runner.client, batch);
+      for (const batch of step.batches) await runBatch(runner, step.title, batch);
       runner.report(step.title);
       return true;
     } catch (error) {
@@ -50,7 +53,8 @@ export async function runStep(runner: Runner, plan: () => Promise<Step | undefin
   }
 }
 
-async function runBatch(client: pg.Client, batch: Batch): Promise<void> {
+async function runBatch(runner: Runner, title: string, batch: Batch): Promise<void> {
+  const { client } = runner;
   switch (batch.mode) {
     case 'transaction':
       await client.query('begin');
@@ -59,12 +63,15 @@ async function runBatch(client: pg.Client, batch: Batch): Promise<void> {
         await client.query(batch.sql);
         await client.query('commit');
       } catch (error) {
-        await client.query('rollback');
+        // Where the connection is gone the transaction is too, and the first error says more.
+        await client.query('rollback').catch(() => undefined);
         throw error;
       }
       return;
     case 'alone':
-      await withLockTimeout(client, batch.lockTimeoutMs, () => client.query(batch.sql));
+      await withLockTimeout(client, batch.lockTimeoutMs, () =>
+        watchWaits(runner, title, () => client.query(batch.sql)),
+      );
       return;
     case 'until none':
       await withLockTimeout(client, batch.lockTimeoutMs, async () => {
@@ -81,7 +88,7 @@ async function withLockTimeout(client: pg.Client, ms: number, work: () => Promis
   try {
     await work();
   } finally {
-    await client.query('set lock_timeout = 0');
+    await client.query('set lock_timeout = 0').catch(() => undefined);
   }
 }
 
@@ -94,9 +101,7 @@ async function holdersOf(db: Queryable, step: Step): Promise<string> {
     `with recursive part(oid) as (
        select to_regclass(quote_ident($1))::oid
        union all select i.inhrelid from pg_inherits i join part on part.oid = i.inhparent)
-     select distinct case when l.pid is null then 'a prepared transaction'
-       else format('pid %s (%s, %s, transaction open for %s s)', l.pid, coalesce(nullif(a.application_name, ''), a.usename),
-         a.state, round(extract(epoch from clock_timestamp() - a.xact_start))) end as holder
+     select distinct case when l.pid is null then 'a prepared transaction' else ${HOLDER_SQL} end as holder
      from pg_locks l left join pg_stat_activity a on a.pid = l.pid
      where l.relation in (select oid from part) and l.granted and l.pid is distinct from pg_backend_pid()
        and l.database = (select oid from pg_database where datname = current_database())`,
@@ -130,7 +135,13 @@ function explain(error: unknown, step: Step): unknown {
       cause: error,
     });
   }
-  if (code === undefined) return error;
+  if (isDatabaseAway(error)) {
+    return new CodedError('database_unreachable', `${step.title}: the connection was lost: ${messageOf(error)}`, {
+      value: step.name,
+      mend: 'Run migrate again when the server is back; it goes on where it stopped.',
+      cause: error,
+    });
+  }
   return new CodedError('migration_failed', `${step.title}: ${messageOf(error)}`, {
     value: step.name,
     mend: 'Nothing of this step was kept that a further run does not mend; see --dry-run for its SQL.',
