@@ -128,8 +128,8 @@ export class Subscriptions {
     }
     const entry = this.#byId(frame.id);
     if (entry === null) {
-      // Without an id an error concerns no subscription, and only its count tells of it.
       if (frame.type !== 'error') scene.counts.late += 1;
+      else if (frame.id === undefined && frame.code === 'limit') this.#askAgain(scene);
       return;
     }
     switch (frame.type) {
@@ -236,6 +236,15 @@ export class Subscriptions {
     entry.attempt += 1;
     this.#requeue(entry, scene.now + delay);
     this.flush(scene);
+  }
+
+  /** The server left frames of ours unread and does not say which: what waits for an answer is asked again, later. */
+  #askAgain(scene: Scene): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.phase.name !== 'asked' && !(entry.phase.name === 'off' && entry.phase.asking !== null)) continue;
+      this.#requeue(entry, scene.now + 1000 + backoff(entry.attempt, scene.random));
+      entry.attempt += 1;
+    }
   }
 
   #requeue(entry: Entry, at: number): void {

@@ -5,6 +5,7 @@ import type { StreamDeclaration } from '../../shared/streams.ts';
 import type { ChannelView, Hole, LineView } from '../model.ts';
 import type { Batch } from './columns.ts';
 import { Columns } from './columns.ts';
+import { type Keep, keeperOf } from './keep.ts';
 import { Minutes } from './minutes.ts';
 import { Spacing } from './spacing.ts';
 
@@ -35,7 +36,7 @@ export interface Window {
 
 /**
  * The rows of one stream and key. A line holds at most `8 x points x value columns` rows, however long the page is open:
- * beyond that it is reduced to what can be seen (M4), as the server reduces history.
+ * beyond that it is reduced to what can be seen, as the server reduces history.
  */
 export class Channel {
   readonly key: string;
@@ -46,6 +47,7 @@ export class Channel {
   readonly #textNames: readonly string[];
   readonly #window: Window;
   readonly #bucketMs: number;
+  readonly #keep: Keep;
   readonly #lines = new Map<string | null, Line>();
   readonly #minutes: Minutes;
   #reduced: boolean;
@@ -57,6 +59,7 @@ export class Channel {
     this.#stream = stream;
     this.#numbers = stream.values.filter(({ kind }) => kind !== 'text').map(({ name }) => name);
     this.#textNames = stream.values.filter(({ kind }) => kind === 'text').map(({ name }) => name);
+    this.#keep = keeperOf(stream, this.#numbers);
     this.#window = window;
     this.#bucketMs = snapshot?.bucket_ms ?? Math.max(1, Math.ceil(window.rangeMs / window.points));
     this.#minutes = new Minutes(snapshot?.minutes?.from ?? now, snapshot?.minutes?.counts ?? []);
@@ -191,7 +194,7 @@ export class Channel {
   #bound(line: Line): void {
     const most = SLACK * M4_ROWS * this.#window.points * Math.max(1, this.#numbers.length);
     if (line.columns.length <= most) return;
-    line.columns.reduce(this.#bucketMs, most);
+    line.columns.keep(this.#keep(line.columns.view(), this.#bucketMs).slice(-most));
     this.#reduced = true;
   }
 }

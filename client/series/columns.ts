@@ -1,6 +1,4 @@
 /** A line's rows as columns of numbers that slide through time: typed arrays with slack, so that an append costs next to nothing. */
-import { m4 } from '../../shared/m4.ts';
-
 /** Rows as columns, in order of arrival: `times` in epoch ms, and one array a value column, all of one length. */
 export interface Batch {
   readonly times: Float64Array;
@@ -75,12 +73,11 @@ export class Columns {
     return this.#start > before;
   }
 
-  /** Keeps only what can be seen at one pixel a bucket (M4), and of that at most the newest `most` rows. */
-  reduce(bucketMs: number, most: number): void {
+  /** Keeps only the rows of these indexes, which ascend. */
+  keep(kept: readonly number[]): void {
     const { times, columns } = this.view();
-    const kept = m4({ times, values: columns }, bucketMs).slice(-most);
     for (const array of [times, ...columns]) {
-      // Kept indexes ascend, so that no value is overwritten before it was moved.
+      // As the indexes ascend, no value is overwritten before it was moved.
       for (const [to, from] of kept.entries()) array[to] = array[from] ?? Number.NaN;
     }
     this.#end = this.#start + kept.length;

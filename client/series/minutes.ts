@@ -19,19 +19,19 @@ export class Minutes {
   note(time: number, now: number): void {
     const minute = Math.floor(time / MINUTE_MS);
     const thisMinute = Math.floor(now / MINUTE_MS);
-    if (minute < thisMinute - HOUR_MINUTES || minute > thisMinute + FUTURE_MINUTES) return;
+    if (minute <= thisMinute - HOUR_MINUTES || minute > thisMinute + FUTURE_MINUTES) return;
     this.#counts.set(minute, (this.#counts.get(minute) ?? 0) + 1);
   }
 
   /**
-   * Rows of the last hour, in whole minutes: the one that the hour began in counts in full, rows dated in the future
+   * Rows of the last sixty whole minutes, the present one included, as the server counts them. Rows dated in the future
    * count from their minute on.
    */
   total(now: number): number {
     const thisMinute = Math.floor(now / MINUTE_MS);
     let total = 0;
     for (const [minute, count] of this.#counts) {
-      if (minute < thisMinute - HOUR_MINUTES) this.#counts.delete(minute);
+      if (minute <= thisMinute - HOUR_MINUTES) this.#counts.delete(minute);
       else if (minute <= thisMinute) total += count;
     }
     return total;
