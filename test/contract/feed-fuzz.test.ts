@@ -1,8 +1,8 @@
 /** The feed core under random transactions, lost rings, failing looks, crashes and clients that come, change and go. */
 import { describe, expect, it } from 'vitest';
-import type { Transaction } from '../support/model-database.ts';
-import { FeedHarness, TICK_MS } from '../support/feed-harness.ts';
 import type { Client } from '../support/feed-harness.ts';
+import { FeedHarness, TICK_MS } from '../support/feed-harness.ts';
+import type { Transaction } from '../support/model-database.ts';
 import { pick, seeded, seeds, withSeed } from '../support/random.ts';
 
 const KEYS = ['BTC/USDT', 'ETH/USDT', 'SOL/USDT'];
@@ -113,8 +113,14 @@ async function scenario(seed: number, crashes: boolean): Promise<void> {
         const got = client.feed.ids(id, key);
         const ofKey = committed.filter((row) => row.key === key).map((row) => Number(row.id));
         const owed = ranged ? ofKey : ofKey.filter((rowId) => !before.has(rowId));
-        expect(owed.filter((rowId) => !got.has(rowId)), `F4 lost for ${id} ${key}`).toEqual([]);
-        expect([...got].filter((rowId) => !ofKey.includes(rowId)), `F4 made up for ${id} ${key}`).toEqual([]);
+        expect(
+          owed.filter((rowId) => !got.has(rowId)),
+          `F4 lost for ${id} ${key}`,
+        ).toEqual([]);
+        expect(
+          [...got].filter((rowId) => !ofKey.includes(rowId)),
+          `F4 made up for ${id} ${key}`,
+        ).toEqual([]);
       }
     }
   }

@@ -29,11 +29,14 @@ export class FakeClock implements Clock {
       next.action();
     }
     this.#now = end;
-    await rest();
+    await rest(TURNS_AT_REST);
   }
 }
 
-/** Resolves when every promise that is settled by now has been acted on. */
-export function rest(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Turns of the event loop after which the models of these tests have nothing left to do at one time of the clock. */
+const TURNS_AT_REST = 20;
+
+/** Resolves after so many turns of the event loop, when every promise that was settled by then has been acted on. */
+export async function rest(turns = 1): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

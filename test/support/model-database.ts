@@ -39,6 +39,10 @@ export class ModelDatabase {
   /** Makes the next look fail after so many batches; null for none. */
   failAfterBatches: number | null = null;
   batchRows = 3;
+  mostLooksAtOnce = 0;
+  /** While true, nothing is answered but errors. */
+  away = false;
+  #looks = 0;
   #open = new Map<bigint, ChangedRow[]>();
   #nextXid = 100n;
   #logged = 99n;
@@ -79,6 +83,15 @@ export class ModelDatabase {
     this.#run += 1;
   }
 
+  /** A backup is restored: only the first `rows` rows are left, and transaction ids go on from there. */
+  rewind(rows: number): void {
+    this.#open.clear();
+    this.committed.length = rows;
+    this.#logged = this.committed.reduce((highest, { xid }) => (xid > highest ? xid : highest), 99n);
+    this.#nextXid = this.#logged + 1n;
+    this.#run += 1;
+  }
+
   snapshot(): Snapshot {
     const running = [...this.#open.keys()].sort((a, b) => (a < b ? -1 : 1));
     return { xmin: running[0] ?? this.#nextXid, xmax: this.#nextXid, running };
@@ -100,12 +113,21 @@ export class ModelDatabase {
         await Promise.resolve();
         return { position: this.position(), highest: this.#logged, newestArrival: null };
       },
-      look: (from, scope, hold, sink) => this.#look(from, scope, hold, sink),
+      look: async (from, scope, hold, sink) => {
+        this.#looks += 1;
+        this.mostLooksAtOnce = Math.max(this.mostLooksAtOnce, this.#looks);
+        try {
+          return await this.#look(from, scope, hold, sink);
+        } finally {
+          this.#looks -= 1;
+        }
+      },
     };
   }
 
   async #look(from: Position, _scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun> {
     await Promise.resolve();
+    if (this.away) throw new Error('the database is away');
     const to = this.position();
     if (to.run !== from.run) return { otherRun: to };
     // As the real query: by transaction ids alone, never by what this model knows besides.
