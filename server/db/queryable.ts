@@ -101,7 +101,7 @@ export async function inReadTransaction<T>(db: Database, work: (client: Queryabl
   }
 }
 
-/** Socket errors that mean that nobody answers at the other end. */
+/** Errors of sockets that mean that nobody answers at the other end. */
 const SOCKET_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -113,6 +113,8 @@ const SOCKET_CODES = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENOENT',
+  // The pool that is opened late, before it was.
+  'database_away',
 ]);
 
 /** PostgreSQL's own: connection exceptions (class 08), shut down, starting up, too many connections. */

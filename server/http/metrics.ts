@@ -1,0 +1,40 @@
+/** Counts what the web server answers, and tells the server's own counters. */
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { Counters, ServiceStatus } from '../status.ts';
+
+/** Names of what is counted here. An error is an answer of 500 or above. */
+export const COUNTED = { requests: 'http_requests_total', errors: 'http_errors_total' } as const;
+
+/** What the metrics are told from. */
+export interface MetricsDeps {
+  readonly status: ServiceStatus;
+  readonly counters: Counters;
+  /** Epoch ms. */
+  readonly now: () => number;
+  /** When the service started, epoch ms. */
+  readonly startedAt: number;
+}
+
+/** Counts every answer of an app. Call it before the routes are registered. */
+export function countRequests(app: FastifyInstance, counters: Counters): void {
+  app.addHook('onResponse', async (_request, reply) => {
+    counters.add(COUNTED.requests);
+    if (reply.statusCode >= 500) counters.add(COUNTED.errors);
+  });
+}
+
+/** Registers the route. Times are seconds, memory is bytes, ages are ms. */
+export const metricsRoutes: FastifyPluginAsync<MetricsDeps> = async (app, { status, counters, now, startedAt }) => {
+  app.get('/api/metrics', async (_request, reply) => {
+    const { rss, heapUsed } = process.memoryUsage();
+    const { user, system } = process.cpuUsage();
+    reply.header('cache-control', 'no-store');
+    return {
+      timestamp: now(),
+      uptime: (now() - startedAt) / 1000,
+      clients: status.clients,
+      process: { resident_bytes: rss, heap_used_bytes: heapUsed, cpu_seconds: (user + system) / 1e6 },
+      counters: counters.read(),
+    };
+  });
+};
