@@ -2,10 +2,10 @@
  * Builds the page and the server into dist/, quietly, and leaves a stamp that says of which sources. Built beside and
  * renamed into place: several builds at once, or one below a running server, leave a whole dist/.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'vite';
-import { DIST, ROOT, STAMP, sourceHash } from './sources.mjs';
+import { DIST, isBuilt, ROOT, STAMP, sourceHash } from './sources.mjs';
 
 const SCRATCH_PREFIX = '.build-';
 const hash = sourceHash();
@@ -19,14 +19,18 @@ try {
     build({ ...shared, build: { outDir: join(scratch, 'client') } }),
     build({ ...shared, build: { outDir: join(scratch, 'server'), ssr: true } }),
   ]);
+  // Where a second build of the same sources was first, its result stays: somebody may be starting it already.
+  if (!isBuilt(hash)) exchange();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+function exchange() {
   // While the parts are exchanged dist/ is that of no sources, so whoever looks builds anew.
   rmSync(STAMP, { force: true });
   for (const part of ['client', 'server']) replace(part);
-  mkdirSync(DIST, { recursive: true });
   writeFileSync(join(scratch, 'stamp'), hash);
   renameSync(join(scratch, 'stamp'), STAMP);
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
 }
 
 /** Puts a new part of dist/ in the place of the old. Where a second build does so at the same time, the later one stays. */

@@ -41,7 +41,8 @@ export function sourceHash() {
 
 /** Whether dist/ holds the build of the sources that hash to `hash`. */
 export function isBuilt(hash) {
-  return existsSync(PROGRAM) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash;
+  const parts = [PROGRAM, join(DIST, 'client', 'index.html'), STAMP];
+  return parts.every((path) => existsSync(path)) && readFileSync(STAMP, 'utf8') === hash;
 }
 
 function filesBelow(folder) {
