@@ -6,12 +6,14 @@ export interface Drawable {
 }
 
 const waiting = new Set<Drawable>();
-let request: number | null = null;
+let isRequested = false;
 
 /** Draws on the next animation frame. */
 export function drawSoon(drawable: Drawable): void {
   waiting.add(drawable);
-  request ??= requestAnimationFrame(drawAll);
+  if (isRequested) return;
+  isRequested = true;
+  requestAnimationFrame(drawAll);
 }
 
 /** Takes back what `drawSoon` promised. */
@@ -20,7 +22,7 @@ export function drawNever(drawable: Drawable): void {
 }
 
 function drawAll(): void {
-  request = null;
+  isRequested = false;
   const now = [...waiting];
   waiting.clear();
   for (const drawable of now) drawable.draw();

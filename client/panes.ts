@@ -32,6 +32,8 @@ export interface PanesOptions {
   onPointer(pointer: PanePointer | null): void;
   /** Called when the labels gain or lose the lines' names; without them a legend has to name the lines. */
   onNames(shown: boolean): void;
+  /** Called with the greatest width of a pane in CSS pixels when it has changed. */
+  onWidth(pixels: number): void;
 }
 
 /** Draws the panes of one chart into their elements. */
@@ -44,6 +46,7 @@ export class Panes implements Drawable {
   #pointed: string | null = null;
   #scene: Scene | null = null;
   #named: boolean | null = null;
+  #widest = 0;
 
   constructor(options: PanesOptions) {
     this.#options = options;
@@ -70,6 +73,11 @@ export class Panes implements Drawable {
     const scene = this.#options.scene();
     this.#scene = scene;
     if (scene === null) return;
+    const widest = Math.max(0, ...scene.panes.map((pane) => this.#width(pane.id)));
+    if (widest !== this.#widest) {
+      this.#widest = widest;
+      this.#options.onWidth(widest);
+    }
     const { gutter, withNames } = this.#labels(scene);
     if (withNames !== this.#named) {
       this.#named = withNames;

@@ -40,7 +40,7 @@ export function followTheme(choice: ReadonlySignal<ThemeName>): () => void {
   const apply = (): void => {
     const chosen = choice.peek();
     const isLight = chosen === 'system' ? system.matches : chosen === 'light';
-    document.documentElement.dataset['theme'] = isLight ? 'light' : 'dark';
+    document.documentElement.dataset.theme = isLight ? 'light' : 'dark';
     current.value = readPalette();
   };
   const stop = effect(() => {

@@ -37,7 +37,7 @@ export function dodge<T>(
 }
 
 /** Index of the newest row with a finite value, -1 where there is none. */
-export function newestFinite(line: PaneLine): number {
+export function newestFinite(line: Pick<PaneLine, 'values'>): number {
   for (let i = line.values.length - 1; i >= 0; i -= 1) if (Number.isFinite(line.values[i])) return i;
   return -1;
 }
@@ -47,7 +47,7 @@ function textsOf(line: PaneLine, withName: boolean): { value: string; name: stri
   return {
     value: line.endText ?? '',
     name: withName ? line.name : '',
-    stale: line.staleFor === null ? '' : `stale ${line.staleFor}`,
+    stale: line.staleFor === null ? '' : `stale ${line.staleFor}`.trimEnd(),
   };
 }
 

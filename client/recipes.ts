@@ -1,0 +1,26 @@
+/** What each stream looks like on screen. The compiler checks that none is missing. */
+import type { StreamName } from '../shared/streams.ts';
+import { anomaliesRecipe } from './recipes/anomalies.ts';
+import { fundingRecipe } from './recipes/funding.ts';
+import { performanceRecipe } from './recipes/performance.ts';
+import { predictionsRecipe } from './recipes/predictions.ts';
+import type { Recipe } from './recipes/recipe.ts';
+import { systemRecipe } from './recipes/system.ts';
+
+/** The recipes, by stream. */
+export const RECIPES: { readonly [N in StreamName]: Recipe & { readonly stream: StreamName } } = {
+  funding_rates: fundingRecipe,
+  anomalies: anomaliesRecipe,
+  performance_metrics: performanceRecipe,
+  signal_predictions: predictionsRecipe,
+  system_metrics: systemRecipe,
+};
+
+/** The streams in the order in which the page shows their charts. */
+export const CHART_ORDER: readonly StreamName[] = [
+  'funding_rates',
+  'performance_metrics',
+  'anomalies',
+  'signal_predictions',
+  'system_metrics',
+];

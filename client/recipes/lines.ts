@@ -1,0 +1,139 @@
+/** What all recipes do with a stream's lines: name them, give each its colour, write their rows out. Pure. */
+import { STREAMS, type StreamName } from '../../shared/streams.ts';
+import { age, exactValue, quoteOf, words } from '../format.ts';
+import type { ChannelView, LineView, StreamView } from '../model.ts';
+import { newestFinite } from '../painters/labels.ts';
+import type { Figure, PaneLine } from '../painters/scene.ts';
+import type { RecipeContext, Tone } from './recipe.ts';
+
+/** A line with the name that the page calls it by. */
+export interface NamedLine {
+  readonly name: string;
+  readonly line: LineView;
+  readonly channel: ChannelView;
+}
+
+/** A line of a stream with series whose rows name none. */
+const UNNAMED = 'no name';
+
+/** All lines of a stream that have rows, by name. A stream without series calls its lines by their key. */
+export function namedLines(view: StreamView): readonly NamedLine[] {
+  const hasSeries = STREAMS[view.stream].series !== null;
+  return view.channels
+    .flatMap((channel) =>
+      channel.lines.map((line): NamedLine => {
+        return { name: hasSeries ? (line.name ?? UNNAMED) : channel.key, line, channel };
+      }),
+    )
+    .filter(({ line }) => line.times.length > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A column of a line; all gaps where the line has none of that name. */
+export function column(line: LineView, name: string): Float64Array {
+  return line.columns[name] ?? new Float64Array(line.times.length).fill(Number.NaN);
+}
+
+/**
+ * Gives names colour slots: a name keeps the slot that it had before where no other of these names has it, so that an
+ * exchange keeps its colour from symbol to symbol. The memory is changed.
+ */
+export function slotsOf(names: readonly string[], memory: Map<string, number>): ReadonlyMap<string, number> {
+  const slots = new Map<string, number>();
+  const taken = new Set<number>();
+  for (const name of names) {
+    const before = memory.get(name);
+    if (before === undefined || taken.has(before)) continue;
+    slots.set(name, before);
+    taken.add(before);
+  }
+  for (const name of names) {
+    if (slots.has(name)) continue;
+    let slot = 0;
+    while (taken.has(slot)) slot += 1;
+    slots.set(name, slot);
+    taken.add(slot);
+    memory.set(name, slot);
+  }
+  return slots;
+}
+
+const memories = new Map<string, Map<string, number>>();
+
+/** The slots of lines within one group (a stream, or a pane that has colours of its own), kept while the page lives. */
+export function rememberedSlots(group: string, names: readonly string[]): ReadonlyMap<string, number> {
+  const memory = memories.get(group) ?? new Map<string, number>();
+  memories.set(group, memory);
+  return slotsOf(names, memory);
+}
+
+/** Every value of a row, exactly, in the declaration's order; text columns with the line's newest text. */
+export function rowFigures(stream: StreamName, line: LineView, index: number, context: RecipeContext): Figure[] {
+  const quote = quoteOf(context.symbol);
+  return STREAMS[stream].values.flatMap((declared): Figure[] => {
+    if (declared.kind === 'text') return [];
+    const values = line.columns[declared.name];
+    if (values === undefined) return [];
+    const value = values[index] ?? Number.NaN;
+    return [{ label: words(declared.name), text: exactValue(value, declared.unit, context.zone, quote) }];
+  });
+}
+
+/** How long nothing arrived on a line that is stale among others that are not; null where that needs no mark. */
+export function staleMark(view: StreamView, line: LineView, now: number): string | null {
+  // Where the whole stream is stale its frame says so, once and larger.
+  if (!line.stale || view.state !== 'live') return null;
+  return line.arrivedAt === null ? '' : age(now - line.arrivedAt);
+}
+
+/**
+ * Rows farther apart than this are not joined: a dozen times their usual spacing, so that the irregular trades of a
+ * strategy hold together, and at least three pixels of history.
+ */
+export function breakAfter(line: LineView, rangeMs: number): number | null {
+  if (line.spacingMs === null) return null;
+  return Math.max(120_000, 12 * line.spacingMs, rangeMs / 300);
+}
+
+/** What a pane's line takes over from its stream. */
+export function paneLine(
+  view: StreamView,
+  { name, line }: NamedLine,
+  context: RecipeContext,
+  drawn: Pick<PaneLine, 'values' | 'side' | 'shape' | 'slot' | 'format'> & { readonly labelled: boolean },
+): PaneLine {
+  const { labelled, ...rest } = drawn;
+  const base = {
+    ...rest,
+    name,
+    times: line.times,
+    breakAfterMs: breakAfter(line, context.rangeMs),
+    staleFor: staleMark(view, line, context.now),
+    row: (index: number) => rowFigures(view.stream, line, index, context),
+  };
+  const newest = newestFinite(drawn);
+  const text = labelled && newest >= 0 ? drawn.format(drawn.values[newest] ?? Number.NaN) : null;
+  return { ...base, endText: text };
+}
+
+/** The line that has the newest row, and that row's index; null without rows. */
+export function newestRow(lines: readonly NamedLine[]): { readonly of: NamedLine; readonly index: number } | null {
+  let best: { readonly of: NamedLine; readonly index: number; readonly time: number } | null = null;
+  for (const of of lines) {
+    const index = of.line.times.length - 1;
+    const time = of.line.times[index];
+    if (time !== undefined && (best === null || time > best.time)) best = { of, index, time };
+  }
+  return best;
+}
+
+/** The value at an index, NaN beyond the column. */
+export function at(values: Float64Array, index: number): number {
+  return values[index] ?? Number.NaN;
+}
+
+/** Gain for what is above zero, loss for what is below. */
+export function toneOf(value: number): Tone {
+  if (value > 0) return 'gain';
+  return value < 0 ? 'loss' : 'plain';
+}

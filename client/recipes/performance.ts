@@ -1,0 +1,126 @@
+/**
+ * Performance: PnL above, win rate and drawdown below, a line for each strategy. Nobody can know from a row whether it is
+ * one trade or a running figure, so that rows are shown as stored, and summed only when the visitor says so.
+ */
+import { cumulativePnl, TRAILING_ROWS, trailingWinRate } from '../derive.ts';
+import { compact, fixed, percent, quoteOf } from '../format.ts';
+import type { StreamView } from '../model.ts';
+import type { AxisSpec, Guide, Pane, PaneLine, Shape } from '../painters/scene.ts';
+import { at, column, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots, toneOf } from './lines.ts';
+import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
+
+const ZERO: Guide = { side: 'left', value: 0, label: null, tone: 'zero' };
+
+/** One of the three panes. */
+interface Part {
+  readonly id: string;
+  readonly title: string;
+  readonly left: AxisSpec;
+  readonly guides: readonly Guide[];
+  readonly shape: Shape;
+  readonly weight: number;
+  values(line: NamedLine['line']): Float64Array;
+  format(value: number): string;
+}
+
+function parts(isRunning: boolean, quote: string): readonly Part[] {
+  return [
+    {
+      id: 'pnl',
+      title: isRunning ? `Cumulative PnL, ${quote}` : `PnL, ${quote}`,
+      left: { style: 'signed', keep: [0] },
+      guides: [ZERO],
+      shape: { kind: 'line' },
+      weight: 1.5,
+      values: (line) => (isRunning ? cumulativePnl(column(line, 'pnl')) : column(line, 'pnl')),
+      format: (value) => compact(value, 'plus'),
+    },
+    {
+      id: 'win_rate',
+      title: isRunning ? `Win rate, trailing ${TRAILING_ROWS} rows, %` : 'Win rate, %',
+      left: { style: 'percent', keep: [0.5], least: 0, most: 1 },
+      guides: [{ side: 'left', value: 0.5, label: null, tone: 'guide' }],
+      shape: { kind: 'line' },
+      weight: 1,
+      values: (line) => (isRunning ? trailingWinRate(column(line, 'win_rate')) : column(line, 'win_rate')),
+      format: (value) => percent(value, 1),
+    },
+    {
+      id: 'drawdown',
+      title: `Drawdown, ${quote}`,
+      left: { style: 'plain', keep: [0], least: 0, inverted: true },
+      guides: [ZERO],
+      shape: { kind: 'area' },
+      weight: 1,
+      values: (line) => column(line, 'drawdown'),
+      format: (value) => compact(value),
+    },
+  ];
+}
+
+function picture(view: StreamView, context: RecipeContext): Picture {
+  const lines = namedLines(view);
+  const isRunning = context.variant === 'running';
+  const slots = rememberedSlots(
+    view.stream,
+    lines.map(({ name }) => name),
+  );
+  const panes = parts(isRunning, quoteOf(context.symbol)).map((part): Pane => {
+    const drawn = lines.map((named): PaneLine => {
+      const made = paneLine(view, named, context, {
+        values: part.values(named.line),
+        side: 'left',
+        shape: part.shape,
+        slot: slots.get(named.name) ?? 0,
+        format: part.format,
+        labelled: true,
+      });
+      // A sum stands until the next row, however late that comes.
+      return isRunning ? { ...made, breakAfterMs: null } : made;
+    });
+    const { id, title, left, guides, weight } = part;
+    return { id, title, left, right: null, guides, lines: drawn, weight };
+  });
+  return {
+    subtitle: isRunning ? 'summed over the range shown' : 'rows as stored, by strategy',
+    panes,
+    refusal:
+      isRunning && lines.some(({ channel }) => channel.reduced)
+        ? 'There are more rows in this range than are loaded, so that they cannot be summed here. Choose a shorter range, or show the rows as stored.'
+        : null,
+  };
+}
+
+function card(view: StreamView, context: RecipeContext): CardContent | null {
+  const newest = newestRow(namedLines(view));
+  if (newest === null) return null;
+  const { of, index } = newest;
+  const pnl = at(column(of.line, 'pnl'), index);
+  const trades = at(column(of.line, 'trade_count'), index);
+  return {
+    label: `Latest PnL, ${quoteOf(context.symbol)}`,
+    source: of.name,
+    value: fixed(pnl, Math.abs(pnl) >= 10_000 ? 0 : 2, 'plus'),
+    tone: toneOf(pnl),
+    change: null,
+    notes: [
+      `win rate ${percent(at(column(of.line, 'win_rate'), index), 1)}`,
+      `drawdown ${compact(at(column(of.line, 'drawdown'), index))}`,
+      ...(trades > 1 ? [`${fixed(trades, 0)} trades`] : []),
+    ],
+    spark: { times: of.line.times, values: column(of.line, 'pnl'), kind: 'line' },
+  };
+}
+
+export const performanceRecipe: Recipe = {
+  stream: 'performance_metrics',
+  title: 'Performance',
+  variants: [
+    { id: 'stored', label: 'As stored' },
+    { id: 'running', label: 'Cumulative' },
+  ],
+  columns: 1,
+  heatLegend: false,
+  picture,
+  card,
+};

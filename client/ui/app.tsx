@@ -1,0 +1,76 @@
+/** The page. */
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { zoneLabel } from '../format.ts';
+import { CHART_ORDER } from '../recipes.ts';
+import { lostSince } from '../status.ts';
+import type { Store } from '../store.ts';
+import { Banner } from './banner.tsx';
+import { Cards } from './cards.tsx';
+import { ChartPanel } from './chartpanel.tsx';
+import { Header } from './header.tsx';
+import { Help } from './help.tsx';
+import { listenToKeys } from './keys.ts';
+import { SymbolPicker } from './picker.tsx';
+
+export function App({ store }: { store: Store }) {
+  const isPicking = useSignal(false);
+  const isHelping = useSignal(false);
+  const lost = lostSince(store);
+  const feed = store.feed.value;
+  const symbol = store.view.symbol.value;
+
+  useEffect(() => {
+    const onEscape = (): void => {
+      // A hovered row is put away as by a tap beside it.
+      document.dispatchEvent(new PointerEvent('pointerdown'));
+    };
+    return listenToKeys({ view: store.view, isPicking, isHelping, onEscape });
+  }, [store]);
+
+  useEffect(() => {
+    // The root element carries the state for machines, whichever element they take for the root.
+    document.documentElement.dataset.feed = feed;
+  }, [feed]);
+
+  useEffect(() => {
+    document.title = `${lost === null ? '' : 'DISCONNECTED · '}${symbol} · AlphaPulse`;
+  }, [symbol, lost === null]);
+
+  return (
+    <div class="app" data-feed={feed} {...(lost === null ? {} : { 'data-lost': '' })}>
+      {lost !== null && <Banner store={store} since={lost} />}
+      <Header store={store} isPicking={isPicking} isHelping={isHelping} />
+      <Cards store={store} />
+      <main class="charts">
+        {CHART_ORDER.map((stream) => (
+          <ChartPanel key={stream} store={store} stream={stream} />
+        ))}
+      </main>
+      <Footer store={store} />
+      <SymbolPicker store={store} isOpen={isPicking} />
+      <Help isOpen={isHelping} />
+    </div>
+  );
+}
+
+function Footer({ store }: { store: Store }) {
+  const { view, now, version, demo } = store;
+  const theme = view.theme.value;
+  return (
+    <footer class="footer">
+      <span>
+        AlphaPulse{version.value === null ? '' : ` ${version.value}`}
+        {demo.value ? ' · demo data, made up' : ''}
+      </span>
+      <span>All times {zoneLabel(now.value, view.zone.value)}</span>
+      <button
+        type="button"
+        class="link phone-only"
+        onClick={() => view.setTheme(theme === 'system' ? 'dark' : theme === 'dark' ? 'light' : 'system')}
+      >
+        Theme: {theme}
+      </button>
+    </footer>
+  );
+}

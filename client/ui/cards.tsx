@@ -1,0 +1,114 @@
+/** The cards: each stream's latest values, how they changed, how many rows came in the last hour, and how old they are. */
+import { effect, useComputed, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { StreamName } from '../../shared/streams.ts';
+import { drawNever, drawSoon } from '../draw.ts';
+import { age, NOTHING } from '../format.ts';
+import type { StreamView } from '../model.ts';
+import type { CardContent } from '../recipes/recipe.ts';
+import { CHART_ORDER, RECIPES } from '../recipes.ts';
+import type { Store } from '../store.ts';
+import { contextOf, framed } from './controller.ts';
+import { Sparkline } from './spark.tsx';
+
+/** What a card shows at one moment. */
+interface CardPicture {
+  readonly content: CardContent | null;
+  readonly rowsLastHour: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A card follows bursts at this pace at most; eyes do not read faster. */
+const LEAST_PAUSE_MS = 200;
+
+function pictureOf(store: Store, view: StreamView): CardPicture {
+  const shown = framed(store, view);
+  const rowsLastHour = view.channels.reduce((sum, channel) => sum + channel.rowsLastHour, 0);
+  const content = RECIPES[view.stream].card(shown.view, contextOf(store, view.range, ''));
+  return { content, rowsLastHour, from: shown.from, to: shown.to };
+}
+
+/** The card's picture, brought up to date with the page's frame. */
+function useCardPicture(store: Store, stream: StreamName) {
+  const picture = useSignal<CardPicture>(pictureOf(store, store.stream(stream).peek()));
+  useEffect(() => {
+    let drawnAt = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const card = {
+      draw(): void {
+        drawnAt = performance.now();
+        picture.value = pictureOf(store, store.stream(stream).peek());
+      },
+    };
+    const state = store.stream(stream);
+    const stop = effect(() => {
+      [store.frame.value, store.view.symbol.value, store.view.range.value, state.value.state];
+      clearTimeout(timer);
+      const wait = drawnAt + LEAST_PAUSE_MS - performance.now();
+      if (wait <= 0) drawSoon(card);
+      else timer = setTimeout(() => drawSoon(card), wait);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+      drawNever(card);
+    };
+  }, [store, stream]);
+  return picture;
+}
+
+export function Cards({ store }: { store: Store }) {
+  return (
+    <section class="cards" aria-label="Latest values">
+      {CHART_ORDER.map((stream) => (
+        <Card key={stream} store={store} stream={stream} />
+      ))}
+    </section>
+  );
+}
+
+function Card({ store, stream }: { store: Store; stream: StreamName }) {
+  const picture = useCardPicture(store, stream);
+  const state = useComputed(() => store.stream(stream).value.state);
+  const { content, rowsLastHour, from, to } = picture.value;
+  return (
+    <article class="card" data-card={stream} data-stream={stream} data-state={state.value}>
+      <h2 class="card-label">
+        {content?.label ?? RECIPES[stream].title}
+        <span>{content?.source ?? ''}</span>
+      </h2>
+      <div class="card-value" data-tone={content?.tone ?? 'plain'} data-testid="card-value">
+        {content?.value ?? NOTHING}
+      </div>
+      {content?.spark ? <Sparkline spark={content.spark} from={from} to={to} /> : null}
+      <p class="card-notes">
+        {content?.change && (
+          <span class="card-change" data-tone={content.change.tone}>
+            {content.change.text}
+          </span>
+        )}
+        {content?.notes.map((note) => (
+          <span key={note}>{note}</span>
+        ))}
+      </p>
+      <p class="card-foot">
+        <span data-testid="rows-last-hour" data-rows={rowsLastHour}>
+          {state.value === 'off' ? 'off' : `${rowsLastHour.toLocaleString('en-US')} rows last hour`}
+        </span>
+        <CardAge store={store} stream={stream} />
+      </p>
+    </article>
+  );
+}
+
+function CardAge({ store, stream }: { store: Store; stream: StreamName }) {
+  const arrivedAt = useComputed(() => store.stream(stream).value.arrivedAt);
+  if (arrivedAt.value === null) return null;
+  const ms = Math.max(0, store.now.value - arrivedAt.value);
+  return (
+    <span class="card-age" data-age={ms}>
+      {age(ms)} ago
+    </span>
+  );
+}

@@ -1,0 +1,182 @@
+/** The page's head: which symbol and range is shown, how it follows the data, and whether it may be trusted. */
+import { type Signal, useComputed } from '@preact/signals';
+import { age, clock, zoneLabel } from '../format.ts';
+import { RANGES, type RefreshName } from '../model.ts';
+import { newestArrival } from '../status.ts';
+import type { Store } from '../store.ts';
+import { THEMES } from '../view.ts';
+import { CaretIcon, HelpIcon, PauseIcon, ThemeIcon } from './icons.tsx';
+import { type Choice, Menu } from './menu.tsx';
+
+const REFRESH_CHOICES: readonly Choice<RefreshName>[] = [
+  { id: 'live', label: 'Live' },
+  { id: '10s', label: 'Every 10 s' },
+  { id: '30s', label: 'Every 30 s' },
+  { id: '1m', label: 'Every minute' },
+  { id: 'paused', label: 'Paused', hint: 'space' },
+];
+
+const REFRESH_LABELS: Readonly<Record<RefreshName, string>> = {
+  live: 'Live',
+  '10s': '10 s',
+  '30s': '30 s',
+  '1m': '1 min',
+  paused: 'Paused',
+};
+
+interface HeaderProps {
+  readonly store: Store;
+  readonly isPicking: Signal<boolean>;
+  readonly isHelping: Signal<boolean>;
+}
+
+export function Header({ store, isPicking, isHelping }: HeaderProps) {
+  const { view } = store;
+  const refresh = view.refresh.value;
+  return (
+    <header class="header">
+      <SymbolButton store={store} isPicking={isPicking} />
+      <div class="ranges" role="radiogroup" aria-label="Range">
+        {RANGES.map((range) => (
+          // biome-ignore lint/a11y/useSemanticElements: a radio input cannot carry the segmented look.
+          <button
+            type="button"
+            key={range}
+            role="radio"
+            aria-checked={view.range.value === range}
+            data-range={range}
+            onClick={() => view.setRange(range)}
+          >
+            {range}
+          </button>
+        ))}
+      </div>
+      <Menu
+        label="Refresh"
+        testId="refresh"
+        choices={REFRESH_CHOICES}
+        chosen={refresh}
+        isPaused={refresh === 'paused'}
+        onChoose={(name) => view.setRefresh(name)}
+      >
+        {refresh === 'paused' && <PauseIcon />}
+        {REFRESH_LABELS[refresh]}
+      </Menu>
+      {store.demo.value && (
+        <span class="demo" data-testid="demo">
+          Demo data
+        </span>
+      )}
+      <span class="spacer" />
+      <Clock store={store} />
+      <Pill store={store} />
+      <ThemeButton store={store} />
+      <button
+        type="button"
+        class="button desk-only"
+        aria-label="Keys"
+        title="Keys (?)"
+        onClick={() => {
+          isHelping.value = true;
+        }}
+      >
+        <HelpIcon />
+      </button>
+    </header>
+  );
+}
+
+function SymbolButton({ store, isPicking }: Omit<HeaderProps, 'isHelping'>) {
+  const symbol = store.view.symbol.value;
+  const symbols = store.symbols.value;
+  const place = symbols.indexOf(symbol);
+  return (
+    <button
+      type="button"
+      class="symbol"
+      aria-haspopup="dialog"
+      aria-label={`Symbol ${symbol}, choose another`}
+      data-testid="symbol"
+      onClick={() => {
+        isPicking.value = true;
+      }}
+    >
+      <h1 class="symbol-name">{symbol}</h1>
+      <CaretIcon />
+      {symbols.length > 0 && (
+        <span class="symbol-count desk-only">
+          {place < 0 ? symbols.length : `${place + 1} of ${symbols.length.toLocaleString('en-US')}`}
+        </span>
+      )}
+      <kbd class="desk-only">/</kbd>
+    </button>
+  );
+}
+
+/** The server's clock, in the zone of the whole page; a tap changes that. */
+function Clock({ store }: { store: Store }) {
+  const { now, view } = store;
+  const zone = view.zone.value;
+  return (
+    <button
+      type="button"
+      class="button clock"
+      data-testid="clock"
+      title={zone === 'utc' ? 'Times are in UTC; switch to local time' : 'Times are local; switch to UTC'}
+      onClick={() => view.setZone(zone === 'utc' ? 'local' : 'utc')}
+    >
+      <span>
+        {clock(now.value, zone)}
+        <small>{zoneLabel(now.value, zone)}</small>
+      </span>
+    </button>
+  );
+}
+
+const FEED_LABELS = {
+  live: 'Live',
+  syncing: 'Loading',
+  connecting: 'Connecting',
+  stale: 'Not live',
+  offline: 'Offline',
+} as const;
+
+/** The connection's state, and how old the newest data is. */
+function Pill({ store }: { store: Store }) {
+  const feed = store.feed.value;
+  const since = store.since.value;
+  const newest = useComputed(() => newestArrival(store));
+  const isAlarm = feed === 'offline' || feed === 'stale';
+  const from = isAlarm && since !== null ? since : newest.value;
+  return (
+    <span
+      class="pill"
+      role="status"
+      data-testid="connection"
+      data-feed={feed}
+      title={isAlarm ? 'Time since the connection was lost' : 'Age of the newest data'}
+      {...(isAlarm ? { 'data-alarm': '' } : {})}
+    >
+      <i />
+      <b>{FEED_LABELS[feed]}</b>
+      {from !== null && <span data-age={Math.max(0, store.now.value - from)}>{age(store.now.value - from)}</span>}
+    </span>
+  );
+}
+
+export function ThemeButton({ store }: { store: Store }) {
+  const theme = store.view.theme.value;
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system';
+  return (
+    <button
+      type="button"
+      class="button desk-only"
+      aria-label={`Theme: ${theme}; switch to ${next}`}
+      title={`Theme: ${theme} (t)`}
+      data-testid="theme"
+      onClick={() => store.view.setTheme(next)}
+    >
+      <ThemeIcon theme={theme} />
+    </button>
+  );
+}

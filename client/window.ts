@@ -1,0 +1,44 @@
+/** Which stretch of time the charts show, and the rows within it. Pure. */
+import type { ChannelView, LineView, StreamView } from './model.ts';
+import { lowerBound } from './painters/spans.ts';
+
+/** This many rows of a line have to lie in the future before the window follows them there: a single one is a mistake. */
+const FUTURE_ROWS = 5;
+/** Clocks differ by less than this without anybody having mistaken a zone. */
+const CLOCK_SLACK_MS = 60_000;
+
+/**
+ * How far a stream's timestamps run ahead of the server's clock, in ms; 0 where they do not. Writers that take local
+ * time for UTC date every row hours ahead, and their newest rows must be in sight.
+ */
+export function lead(view: StreamView, now: number): number {
+  let most = 0;
+  for (const channel of view.channels) {
+    for (const { times } of channel.lines) {
+      const settled = times[Math.max(0, times.length - FUTURE_ROWS)];
+      const newest = times[times.length - 1];
+      if (settled === undefined || newest === undefined || times.length < FUTURE_ROWS) continue;
+      if (settled > now + CLOCK_SLACK_MS) most = Math.max(most, newest - now);
+    }
+  }
+  return most;
+}
+
+/** The view without the rows after `to` (epoch ms): those that a paused picture does not show yet, or stray ones. */
+export function until(view: StreamView, to: number): StreamView {
+  const isWhole = view.channels.every((channel) => channel.lines.every((line) => (line.times.at(-1) ?? to) <= to));
+  if (isWhole) return view;
+  return { ...view, channels: view.channels.map((channel) => channelUntil(channel, to)) };
+}
+
+function channelUntil(channel: ChannelView, to: number): ChannelView {
+  return { ...channel, lines: channel.lines.map((line) => lineUntil(line, to)) };
+}
+
+function lineUntil(line: LineView, to: number): LineView {
+  // Equal times stay: the bound is the last instant that is shown.
+  const end = lowerBound(line.times, to + 0.001);
+  if (end === line.times.length) return line;
+  const columns = Object.entries(line.columns).map(([name, values]) => [name, values.subarray(0, end)] as const);
+  return { ...line, times: line.times.subarray(0, end), columns: Object.fromEntries(columns) };
+}
