@@ -56,8 +56,8 @@ const hours = wholeNumber({ least: 1, most: 168, usual: 24 });
 /** Registers the routes. */
 export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
   const { db, status } = deps;
-  const symbolPath = z.object({ '*': key('a symbol such as BTC/USDT') });
-  const dataQuery = z.object({
+  const symbolData = z.object({
+    symbol: key('a symbol such as BTC/USDT'),
     hours,
     limit: wholeNumber({ least: 1, most: deps.rowLimit, usual: Math.min(1000, deps.rowLimit) }),
   });
@@ -81,15 +81,17 @@ export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
   });
 
   // A wildcard, because a symbol holds a slash; it matches a slash that came as %2F just as well.
-  app.get('/api/data/*', async ({ params, query }, reply) => {
-    const request = parseInput(z.object({ params: symbolPath, query: dataQuery }), { params, query });
-    requireDatabase(status);
-    const document = { symbol: request.params['*'], ...request.query };
-    if (DOCUMENT_MEMBERS.every((member) => isOff(status, STREAMS[SHORT_NAMES[member]]))) {
-      requireUsable(status, STREAMS[SHORT_NAMES[DOCUMENT_MEMBERS[0]]]);
-    }
-    return await sendPieces(reply, gather(symbolDocument(deps, document)));
-  });
+  app.get<{ Params: { '*': string }; Querystring: Readonly<Record<string, unknown>> }>(
+    '/api/data/*',
+    async ({ params, query }, reply) => {
+      const asked = parseInput(symbolData, { ...query, symbol: params['*'] });
+      requireDatabase(status);
+      if (DOCUMENT_MEMBERS.every((member) => isOff(status, STREAMS[SHORT_NAMES[member]]))) {
+        requireUsable(status, STREAMS[SHORT_NAMES[DOCUMENT_MEMBERS[0]]]);
+      }
+      return await sendPieces(reply, gather(symbolDocument(deps, asked)));
+    },
+  );
 
   app.get<{ Params: { chart: string } }>('/api/chart/:chart', async ({ params, query }, reply) => {
     const stream = chartNamed(params.chart);
