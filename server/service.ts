@@ -81,7 +81,6 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
 
   const version = packageVersion();
   const app = await buildApp({
-    config,
     log,
     feed: {
       hub,
