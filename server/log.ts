@@ -5,13 +5,29 @@ import pretty from 'pino-pretty';
 const STANDARD_ERROR = 2;
 
 /**
+ * An error as it stands in the log: what it says and where it came from, and nothing of what hangs on it. Errors of the
+ * database driver carry the whole connection with them, secrets included.
+ */
+export function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  const { name, message, stack } = error;
+  const parts = error instanceof AggregateError ? { errors: error.errors.map(describeError) } : {};
+  const code = 'code' in error ? { code: String(error.code) } : {};
+  const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) };
+  return { type: name, message, ...code, stack, ...parts, ...cause };
+}
+
+const serializers = { err: describeError };
+
+/**
  * Opens the log. On a terminal it starts at warnings, elsewhere at info; with `debug` at debug everywhere. Written
  * synchronously, so that the last line before an exit is not lost.
  */
 export function openLog({ debug, terminal }: { debug: boolean; terminal: boolean }): Logger {
-  if (!terminal) return pino({ level: debug ? 'debug' : 'info' }, destination({ dest: STANDARD_ERROR, sync: true }));
+  if (!terminal)
+    return pino({ level: debug ? 'debug' : 'info', serializers }, destination({ dest: STANDARD_ERROR, sync: true }));
   return pino(
-    { level: debug ? 'debug' : 'warn' },
+    { level: debug ? 'debug' : 'warn', serializers },
     pretty({ destination: STANDARD_ERROR, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }),
   );
 }

@@ -1,0 +1,30 @@
+/** Child processes of a benchmark: what is measured runs beside the measuring, not in it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/** Starts a program and resolves with the first match of `ready` in its output. */
+export async function startUntil(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+  ready: RegExp,
+): Promise<{ child: ChildProcess; match: string }> {
+  const [program = '', ...rest] = command;
+  const child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const match = await new Promise<string>((resolve, reject) => {
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += String(chunk);
+      const found = ready.exec(output);
+      if (found?.[1] !== undefined) resolve(found[1]);
+    });
+    child.once('exit', (code) => reject(new Error(`${command.join(' ')} ended with ${code}: ${output}`)));
+  });
+  return { child, match };
+}
+
+/** Ends a child and resolves when it is gone. */
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await gone;
+}
