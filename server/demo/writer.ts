@@ -1,0 +1,141 @@
+/** Writes the demo's rows as a pipeline would: ordinary INSERTs that name their columns, many rows a statement. */
+import type { Logger } from 'pino';
+import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
+import type { Batch } from './rows.ts';
+
+/** What the demo asks of the database: a pg pool or client answers to it. */
+export interface Sql {
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+}
+
+/** How a column travels: as an array of the database's type, turned into the column's where they differ. */
+interface InsertColumn {
+  readonly name: string;
+  readonly type: 'float8' | 'text' | 'numeric' | 'int4' | 'jsonb';
+  /** Epoch ms that become a timestamp. */
+  readonly time?: boolean;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+const time = (name: string): InsertColumn => ({ name, type: 'float8', time: true });
+const column = (type: InsertColumn['type'], ...names: string[]): InsertColumn[] =>
+  names.map((name) => ({ name, type }));
+
+const COLUMNS: { readonly [N in StreamName]: readonly InsertColumn[] } = {
+  funding_rates: [
+    time('timestamp'),
+    ...column('text', 'symbol', 'exchange'),
+    ...column('numeric', 'funding_rate', 'estimated_rate'),
+    time('next_funding_time'),
+    ...column('jsonb', 'metadata'),
+  ],
+  anomalies: [
+    time('timestamp'),
+    ...column('text', 'symbol', 'data_type'),
+    ...column('float8', 'value', 'z_score', 'threshold'),
+    ...column('jsonb', 'metadata'),
+  ],
+  performance_metrics: [
+    time('timestamp'),
+    ...column('text', 'symbol', 'strategy_id'),
+    ...column('float8', 'pnl', 'win_rate', 'drawdown', 'execution_time'),
+    ...column('int4', 'trade_count'),
+    ...column('float8', 'avg_position_size', 'max_position_size'),
+    ...column('jsonb', 'metadata'),
+  ],
+  signal_predictions: [
+    time('timestamp'),
+    ...column('text', 'symbol', 'signal_type'),
+    ...column('float8', 'confidence', 'predicted_pnl'),
+    ...column('jsonb', 'features', 'metadata'),
+  ],
+  system_metrics: [
+    time('timestamp'),
+    ...column('text', 'metric_name'),
+    ...column('float8', 'metric_value'),
+    ...column('text', 'metric_unit'),
+    ...column('jsonb', 'metadata'),
+  ],
+};
+
+/** The order of writing: rates last, because they tell a later start how far the writing had come. */
+const ORDER: readonly StreamName[] = [...STREAM_NAMES].reverse();
+
+/** Writes batches; a table that does not take them is left out from then on, and the others go on. */
+export interface Writer {
+  /**
+   * Writes a batch, one statement a table, and answers how many rows were written.
+   *
+   * @param options.past true: the rows were written when they say, as far as anybody can see (`created_at`).
+   * @throws what the database throws, where the statement was not what was wrong.
+   */
+  write(batch: Batch, options: { past: boolean }): Promise<number>;
+}
+
+/** Builds a writer on a pool or a connection. */
+export function createWriter(sql: Sql, log: Pick<Logger, 'error'>): Writer {
+  const refused = new Set<StreamName>();
+  return {
+    async write(batch, { past }) {
+      let written = 0;
+      for (const table of ORDER) {
+        const rows: readonly Row[] = batch[table];
+        if (rows.length === 0 || refused.has(table)) continue;
+        try {
+          await sql.query(...insert(table, rows, past));
+          written += rows.length;
+        } catch (error) {
+          if (!isOurFault(error)) throw error;
+          refused.add(table);
+          log.error({ err: error, table }, `the demo writes no more to ${table}: the table does not take its rows`);
+        }
+      }
+      return written;
+    },
+  };
+}
+
+/** Class 42: a missing table or column, a foreign type, no right to write. It will not pass by itself. */
+function isOurFault(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('42');
+}
+
+function insert(table: StreamName, rows: readonly Row[], past: boolean): [string, string[]] {
+  const columns = COLUMNS[table];
+  const names = columns.map(({ name }) => `"${name}"`);
+  const values = columns.map(({ time }, at) => (time ? `to_timestamp(c${at} / 1000.0)` : `c${at}`));
+  if (past) {
+    names.push('created_at');
+    values.push('to_timestamp(c0 / 1000.0)');
+  }
+  const arrays = columns.map(({ type }, at) => `$${at + 1}::${type}[]`);
+  const text =
+    `insert into ${table} (${names.join(', ')}) select ${values.join(', ')} ` +
+    `from unnest(${arrays.join(', ')}) as r(${columns.map((_, at) => `c${at}`).join(', ')})`;
+  return [text, columns.map(({ name }) => arrayText(rows, name))];
+}
+
+/** One cell of every row, in PostgreSQL's text form of an array. */
+function arrayText(rows: readonly Row[], name: string): string {
+  let text = '';
+  let last: unknown;
+  let lastText = 'NULL';
+  for (const row of rows) {
+    const value = row[name];
+    // Runs of one time, one document or one unit are common, and quoting them once is enough.
+    if (value !== last) {
+      last = value;
+      lastText = elementText(value);
+    }
+    text += `,${lastText}`;
+  }
+  return `{${text.slice(1)}}`;
+}
+
+function elementText(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (value === null || value === undefined) return 'NULL';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return /["\\]/.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`;
+}
