@@ -5,11 +5,11 @@
 import './locale.ts';
 import uPlot from 'uplot';
 import { type Drawn, timeAxis, uPlotRatio, valueAxis } from './painters/axes.ts';
-import { paintDots } from './painters/dots.ts';
+import { paintDots, paintNotes } from './painters/dots.ts';
 import { type Hit, hitTest } from './painters/hit.ts';
 import { paintLabels } from './painters/labels.ts';
 import { type Emphasis, paintLine } from './painters/lines.ts';
-import { paintGuides, paintHatches, paintZone } from './painters/marks.ts';
+import { paintGuideLabels, paintGuides, paintHatches, paintZone } from './painters/marks.ts';
 import type { Side, Surface } from './painters/scene.ts';
 
 /** Where the pointer is over a plot. */
@@ -174,8 +174,11 @@ export class Plot {
       paint(surface, line, frame.from, frame.to, emphasis);
     }
     ctx.restore();
+    if (focus === null) paintNotes(surface, pane.lines, frame.from, frame.to);
+    paintGuideLabels(surface, pane.guides);
     paintLabels(surface, pane.lines, {
-      x: (width - gutter + 8) * ratio,
+      // Where the right axis has only a part of the height, labels of the left one stand beside the plot itself.
+      x: { left: surface.left + surface.width + 8 * ratio, right: (width - gutter + 8) * ratio },
       withName: withNames && pane.lines.length > 1,
       focus,
     });

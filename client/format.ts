@@ -9,8 +9,8 @@ export type Zone = 'utc' | 'local';
 /** What stands where there is no number. */
 export const NOTHING = '–';
 const MINUS = '\u2212';
-/** A narrow space that does not break, between a figure and its unit. */
-const THIN = '\u202f';
+/** A space that does not break, between a figure and its unit. */
+const SPACE = '\u00a0';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
@@ -45,14 +45,14 @@ export function decimalsFor(value: number, significant: number, least = 0, most 
   return Math.min(most, Math.max(least, significant - 1 - Math.floor(Math.log10(magnitude))));
 }
 
-/** A number at about four significant digits, large ones with k, M or G: `40.89k`. */
+/** A number at three significant digits and all its whole ones, large ones with k, M or G: `40.9k`. */
 export function compact(value: number, sign: Sign = 'plain'): string {
   const magnitude = Math.abs(value);
   if (!Number.isFinite(value)) return fixed(value, 0, sign);
   const [divisor, suffix] = scaleOf(magnitude);
   const scaled = value / divisor;
   const whole = Number.isInteger(value) && divisor === 1;
-  return fixed(scaled, whole ? 0 : decimalsFor(scaled, 4, 0, 4), sign) + suffix;
+  return fixed(scaled, whole ? 0 : decimalsFor(scaled, 3, 0, 6), sign) + suffix;
 }
 
 function scaleOf(magnitude: number): readonly [number, string] {
@@ -82,7 +82,7 @@ export function unitSuffix(unit: string | null): string {
   if (unit === null || unit === '' || unit === 'count') return '';
   if (unit === '%' || unit === 'percent') return '%';
   if (unit === 'sigma') return 'σ';
-  return `${THIN}${unit}`;
+  return `${SPACE}${unit}`;
 }
 
 /** A measured value, exactly, with its unit; for tooltips. Percent for fractions, a time with its zone for epochs. */
@@ -92,7 +92,7 @@ export function exactValue(value: number, unit: ValueColumn['unit'], zone: Zone,
     case 'fraction':
       return Number.isFinite(value) ? `${exact(value * 100)}%` : exact(value);
     case 'quote':
-      return `${exact(value, 'plus')}${THIN}${quote}`;
+      return `${exact(value)}${SPACE}${quote}`;
     case 'epoch_ms':
       return dateTime(value, zone);
     default:
@@ -109,17 +109,17 @@ export function quoteOf(symbol: string): string {
 /** How long ago, in the two greatest units: `4 s`, `12 m`, `1 h 30 m`, `2 d 3 h`. */
 export function age(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 60) return `${seconds}${THIN}s`;
+  if (seconds < 60) return `${seconds}${SPACE}s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}${THIN}m`;
+  if (minutes < 60) return `${minutes}${SPACE}m`;
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return join(hours, 'h', minutes % 60, 'm');
   return join(Math.floor(hours / 24), 'd', hours % 24, 'h');
 }
 
 function join(major: number, majorUnit: string, minor: number, minorUnit: string): string {
-  const head = `${major}${THIN}${majorUnit}`;
-  return minor === 0 ? head : `${head} ${minor}${THIN}${minorUnit}`;
+  const head = `${major}${SPACE}${majorUnit}`;
+  return minor === 0 ? head : `${head} ${minor}${SPACE}${minorUnit}`;
 }
 
 /** The parts of a time in a zone. */

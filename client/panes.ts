@@ -24,6 +24,8 @@ export const NAMES_FROM_WIDTH = 400;
 /** Labels take at most this share of a pane's width. */
 const MOST_GUTTER = 0.42;
 const GUTTER_STEP = 8;
+/** Room for the half of a time label that stands at the plot's right end. */
+const LEAST_GUTTER = 20;
 
 /** What a chart needs from its surroundings. */
 export interface PanesOptions {
@@ -165,6 +167,6 @@ export class Panes implements Drawable {
     const surface = { ctx: this.#measure, palette: scene.palette, ratio: 1 };
     const widths = scene.panes.map((pane) => labelsWidth(surface, pane.lines, withNames && pane.lines.length > 1));
     const widest = Math.max(0, ...widths);
-    return widest === 0 ? 12 : Math.ceil((widest + 12) / GUTTER_STEP) * GUTTER_STEP;
+    return widest === 0 ? LEAST_GUTTER : Math.ceil((widest + 12) / GUTTER_STEP) * GUTTER_STEP;
   }
 }

@@ -3,6 +3,8 @@ import { effect, type ReadonlySignal, signal } from '@preact/signals';
 import type { Palette } from './painters/scene.ts';
 import type { ThemeName } from './view.ts';
 
+const PAGE_FONT = '"Inter Variable"';
+
 const current = signal<Palette | null>(null);
 
 /** The charts' colours; null until the style sheet has been read for the first time. */
@@ -49,8 +51,9 @@ export function followTheme(choice: ReadonlySignal<ThemeName>): () => void {
   });
   system.addEventListener('change', apply);
   dense.addEventListener('change', apply);
-  // Canvas text does not follow a font that comes late, as the page's own text does.
-  void document.fonts.ready.then(apply);
+  // Canvas text does not follow a font that comes late, as the page's own text does. Without the font the next one of
+  // the family stays.
+  document.fonts.load(`500 12px ${PAGE_FONT}`).then(apply, apply);
   return () => {
     stop();
     system.removeEventListener('change', apply);

@@ -11,14 +11,17 @@ export interface Drawn {
   readonly palette: Palette;
 }
 
+/** Space between a plot and its time axis's labels in CSS pixels. */
+export const TIME_AXIS_GAP = 8;
+
 /** Height of the time axis in CSS pixels at a text size. */
 export function timeAxisHeight(textSize: number): number {
-  return Math.round(textSize * 1.9);
+  return Math.round(textSize * 1.3) + TIME_AXIS_GAP;
 }
 
 /** How many ticks a value axis of this height carries. */
 export function tickCount(plotHeight: number, textSize: number): number {
-  return Math.max(2, Math.min(6, Math.floor(plotHeight / (textSize * 3))));
+  return Math.max(2, Math.min(6, Math.floor(plotHeight / (textSize * 2.3))));
 }
 
 /** Range of an axis for what is drawn, on a plot of this height in CSS pixels. */
@@ -37,8 +40,11 @@ function specOf(pane: Pane, side: Side): AxisSpec {
 export function valueAxis(drawn: () => Drawn, side: Side): { scale: uPlot.Scale; axis: uPlot.Axis } {
   const plotHeight = (u: uPlot): number => u.bbox.height / uPlotRatio(u);
   const ticksOf = (u: uPlot): number[] => {
-    const { low, high } = rangeOf(drawn(), side, plotHeight(u));
+    const { low, high, isUnknown } = rangeOf(drawn(), side, plotHeight(u));
+    if (isUnknown) return [];
     const [bottom, top] = specOf(drawn().pane, side).band ?? [0, 1];
+    const { ticks } = specOf(drawn().pane, side);
+    if (ticks !== undefined) return ticks.filter((tick) => tick >= low && tick <= high);
     return valueTicks(low, high, tickCount(plotHeight(u) * (top - bottom), drawn().palette.textSize));
   };
   return {
@@ -80,7 +86,7 @@ export function timeAxis(drawn: () => Drawn): { scale: uPlot.Scale; axis: uPlot.
     axis: {
       scale: 'x',
       side: 2,
-      gap: 6,
+      gap: TIME_AXIS_GAP,
       ticks: { show: false },
       border: { show: false },
       grid: { show: false },
@@ -106,11 +112,11 @@ export function uPlotRatio(u: uPlot): number {
   return u.width > 0 ? u.ctx.canvas.width / u.width : 1;
 }
 
-/**
- * Width for the widest label, in steps, so that the plot does not move with every digit. Figures of Inter are about
- * 0.62 of the text size wide.
- */
+/** Room for `+0.0125` on every axis, so that stacked panes align and the plot does not move with every digit. */
+const LEAST_LABEL_CHARS = 6;
+
+/** Width for the widest label. Figures of Inter are about 0.62 of the text size wide. */
 function axisWidth(values: readonly string[] | null, textSize: number): number {
-  const longest = Math.max(3, ...(values ?? []).map((value) => value.length));
-  return Math.max(42, Math.ceil((longest * textSize * 0.62 + 10) / 6) * 6);
+  const longest = Math.max(0, ...(values ?? []).map((value) => value.length));
+  return Math.ceil(Math.max(LEAST_LABEL_CHARS, longest) * textSize * 0.62 + 10);
 }

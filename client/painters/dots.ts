@@ -1,4 +1,5 @@
 /** Draws points: plain dots, and the anomalies' scatter whose size and colour follow |z|. */
+import { fixed } from '../format.ts';
 import { DIM_ALPHA, type Emphasis } from './lines.ts';
 import { type Palette, type PaneLine, type Surface, slotColor } from './scene.ts';
 import { visible } from './spans.ts';
@@ -18,6 +19,50 @@ export function heatColor(palette: Palette, z: number): string {
 /** Radius of a deviation in CSS pixels: 2.5 at 2, 8 from 8 on. */
 export function heatRadius(z: number): number {
   return Math.min(8, Math.max(2, 2.5 + (Math.abs(z) - 2) * 0.92));
+}
+
+/** Most rows that are named in the picture, and how great a deviation has to be for it. */
+const MOST_NAMED = 4;
+const NAMED_FROM = 5;
+
+/** Names the greatest deviations beside their dots, where there is room. */
+export function paintNotes(surface: Surface, lines: readonly PaneLine[], from: number, to: number): void {
+  const { ctx, ratio, palette } = surface;
+  const found: { name: string; z: number; x: number; y: number }[] = [];
+  for (const { shape, times, values, side, name } of lines) {
+    if (shape.kind !== 'scatter') continue;
+    const [first, end] = visible(times, from, to);
+    for (let i = first; i < end; i += 1) {
+      const z = shape.z[i] ?? 0;
+      const value = values[i] ?? Number.NaN;
+      if (Math.abs(z) >= NAMED_FROM && Number.isFinite(value))
+        found.push({ name, z, x: surface.x(times[i] ?? 0), y: surface.y(value, side) });
+    }
+  }
+  found.sort((a, b) => Math.abs(b.z) - Math.abs(a.z));
+  const taken: { left: number; right: number; y: number }[] = [];
+  const height = palette.textSize * ratio * 1.2;
+  ctx.save();
+  ctx.font = `500 ${(palette.textSize - 1) * ratio}px ${palette.font}`;
+  ctx.textBaseline = 'middle';
+  ctx.lineJoin = 'round';
+  ctx.lineWidth = 3 * ratio;
+  ctx.strokeStyle = palette.panel;
+  ctx.fillStyle = palette.second;
+  for (const { name, z, x, y } of found.slice(0, MOST_NAMED)) {
+    const text = `${name} ${fixed(z, 1, 'plus')}σ`;
+    const width = ctx.measureText(text).width;
+    const gap = (heatRadius(z) + 4) * ratio;
+    const isRight = x + gap + width <= surface.left + surface.width;
+    const left = isRight ? x + gap : x - gap - width;
+    const right = left + width;
+    if (left < surface.left || taken.some((t) => Math.abs(t.y - y) < height && t.left < right && left < t.right))
+      continue;
+    taken.push({ left, right, y });
+    ctx.strokeText(text, left, y);
+    ctx.fillText(text, left, y);
+  }
+  ctx.restore();
 }
 
 /** Whether a row deviates by at least its own threshold (NaN: 3). */

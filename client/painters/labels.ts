@@ -1,6 +1,6 @@
 /** Labels at the ends of lines: each value beside its line, in its colour, none on top of another. */
 import { DIM_ALPHA } from './lines.ts';
-import { type PaneLine, type Surface, slotColor } from './scene.ts';
+import { type PaneLine, type Side, type Surface, slotColor } from './scene.ts';
 
 /** A label before and after it has found its place (centre, in the same units). */
 export interface Placed<T> {
@@ -79,11 +79,11 @@ export function labelsWidth(
   return widest;
 }
 
-/** Paints the labels at `x` and a dot at each line's end. */
+/** Paints the labels, each side's from its own `x` (device pixels), and a dot at each line's end. */
 export function paintLabels(
   surface: Surface,
   lines: readonly PaneLine[],
-  at: { readonly x: number; readonly withName: boolean; readonly focus: string | null },
+  at: { readonly x: Readonly<Record<Side, number>>; readonly withName: boolean; readonly focus: string | null },
 ): void {
   const { ctx, ratio, palette } = surface;
   const wanted = lines.flatMap((line) => {
@@ -102,7 +102,7 @@ export function paintLabels(
     ctx.globalAlpha = isDim ? DIM_ALPHA * 1.6 : 1;
     paintEnd(surface, line);
     const { value, name, stale } = textsOf(line, at.withName);
-    let x = at.x;
+    let x = at.x[line.side];
     const write = (text: string, weight: number, color: string): void => {
       if (text === '') return;
       ctx.font = fontOf(surface, weight);

@@ -1,5 +1,6 @@
 /** Draws what stands behind the lines: the hatched time without data, the zero line, lines of reference. */
 import { zoneLabel } from '../format.ts';
+import { TIME_AXIS_GAP } from './axes.ts';
 import type { Frame, Guide, Hatch, Surface } from './scene.ts';
 
 const HATCH_SPACING = 7;
@@ -35,7 +36,7 @@ export function paintHatches(surface: Surface, hatches: readonly Hatch[]): void 
   }
 }
 
-/** Lines of reference; a label stands above its line at the right end of the plot. */
+/** Lines of reference. */
 export function paintGuides(surface: Surface, guides: readonly Guide[]): void {
   const { ctx, ratio, palette } = surface;
   for (const guide of guides) {
@@ -49,24 +50,30 @@ export function paintGuides(surface: Surface, guides: readonly Guide[]): void {
     ctx.moveTo(surface.left, y + 0.5);
     ctx.lineTo(surface.left + surface.width, y + 0.5);
     ctx.stroke();
-    if (guide.label !== null) paintGuideLabel(surface, guide.label, y);
     ctx.restore();
   }
 }
 
-/** A guide's label has the panel's colour around its letters, so that lines behind it do not cross them out. */
-function paintGuideLabel(surface: Surface, label: string, y: number): void {
+/** Labels of the lines of reference, above them at the left end of the plot. Painted on top of everything else. */
+export function paintGuideLabels(surface: Surface, guides: readonly Guide[]): void {
+  for (const { label, side, value } of guides)
+    if (label !== null) paintText(surface, label, surface.left + 6 * surface.ratio, surface.y(value, side));
+}
+
+/** Text above a point, with the panel's colour around its letters, so that what lies behind does not cross them out. */
+function paintText(surface: Surface, label: string, x: number, y: number): void {
   const { ctx, ratio, palette } = surface;
+  ctx.save();
   ctx.font = `500 ${(palette.textSize - 1) * ratio}px ${palette.font}`;
   ctx.textAlign = 'left';
   ctx.textBaseline = 'bottom';
-  ctx.setLineDash([]);
   ctx.lineJoin = 'round';
   ctx.lineWidth = 3 * ratio;
   ctx.strokeStyle = palette.panel;
-  ctx.strokeText(label, surface.left + 6 * ratio, y - 2 * ratio);
+  ctx.strokeText(label, x, y - 2 * ratio);
   ctx.fillStyle = palette.second;
-  ctx.fillText(label, surface.left + 6 * ratio, y - 2 * ratio);
+  ctx.fillText(label, x, y - 2 * ratio);
+  ctx.restore();
 }
 
 /** The zone of the time axis, at its left end. */
@@ -77,7 +84,7 @@ export function paintZone(surface: Surface, frame: Frame): void {
   ctx.fillStyle = palette.third;
   ctx.textAlign = 'right';
   ctx.textBaseline = 'top';
-  const y = surface.top + surface.height + 6.5 * ratio;
+  const y = surface.top + surface.height + (TIME_AXIS_GAP + 0.5) * ratio;
   ctx.fillText(zoneLabel(frame.to, frame.zone), surface.left - 8 * ratio, y);
   ctx.restore();
 }

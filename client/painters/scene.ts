@@ -13,6 +13,8 @@ export interface AxisSpec {
   readonly style: AxisStyle;
   /** Values that are always in sight: `[0]` for a zero line, `[0, 1]` for a fraction. */
   readonly keep: readonly number[];
+  /** Ticks at these values (a constant step apart) instead of ones that suit the range. */
+  readonly ticks?: readonly number[];
   /** Beyond these the axis never goes, whatever its rounding. */
   readonly least?: number;
   readonly most?: number;

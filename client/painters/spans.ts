@@ -49,6 +49,8 @@ export interface AxisRange {
   readonly max: number;
   readonly low: number;
   readonly high: number;
+  /** Nothing tells how large values are: no tick would mean anything. */
+  readonly isUnknown: boolean;
 }
 
 /** Range of one axis of a pane, from the lines that lie on it and what must stay in sight. */
@@ -70,6 +72,7 @@ export function axisRange(
     low = Math.min(low, found[0]);
     high = Math.max(high, found[1]);
   }
+  const isUnknown = !(low < high) && lines.length === 0;
   let [min, max] = roundRange(low, high, ticks);
   // A bound that values keep to needs no air beyond it.
   min = Math.max(min, spec.least ?? Number.NEGATIVE_INFINITY);
@@ -77,5 +80,5 @@ export function axisRange(
   if (!(max > min)) max = min + 1;
   const [bottom, top] = spec.band ?? [0, 1];
   const size = (max - min) / (top - bottom);
-  return { min: min - bottom * size, max: max + (1 - top) * size, low: min, high: max };
+  return { min: min - bottom * size, max: max + (1 - top) * size, low: min, high: max, isUnknown };
 }

@@ -1,5 +1,5 @@
 /** Anomalies: points whose size and colour say how far from the norm they are, solid where above their own threshold. */
-import { compact, fixed, words } from '../format.ts';
+import { compact, fixed } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import { isAbove } from '../painters/dots.ts';
 import type { Guide, Pane } from '../painters/scene.ts';
@@ -47,7 +47,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
 }
 
 function subtitle(lines: readonly NamedLine[], only: NamedLine | undefined): string {
-  if (only !== undefined) return `${words(only.name)}, its value`;
+  if (only !== undefined) return `${only.name}, its value`;
   return lines.length === 0
     ? 'deviation from the norm, σ'
     : `deviation from the norm, σ, of ${lines.length} data types`;
@@ -61,12 +61,12 @@ function card(view: StreamView, context: RecipeContext): CardContent | null {
   const z = column(of.line, 'z_score');
   const above = countAbove(lines, context.now - context.rangeMs);
   return {
-    label: 'Latest anomaly',
-    source: words(of.name),
+    label: 'Anomaly',
+    source: of.name,
     value: zText(at(z, index)),
     tone: 'plain',
     change: null,
-    notes: [`${above} above threshold in ${context.range}`, `value ${compact(at(column(of.line, 'value'), index))}`],
+    notes: [`${above} above threshold`, `value ${compact(at(column(of.line, 'value'), index))}`],
     spark: { times: of.line.times, values: z, kind: 'dots' },
   };
 }

@@ -1,14 +1,17 @@
 /** Funding rates: percent in steps, a line for each exchange, the zero line. */
 import { annualisedRate, changeOverWindow, fundingIntervalHours } from '../derive.ts';
-import { percent } from '../format.ts';
+import { fixed, percent } from '../format.ts';
 import type { StreamView } from '../model.ts';
-import { at, column, type NamedLine, namedLines, paneLine, rememberedSlots, rowFigures, toneOf } from './lines.ts';
+import { at, column, type NamedLine, namedLines, paneLine, rememberedSlots, rowFigures } from './lines.ts';
 import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
 
 const RATE = 'funding_rate';
 
 /** A rate as the page writes it: `+0.0125%`. */
 const rateText = (rate: number): string => percent(rate, Math.abs(rate) >= 0.01 ? 3 : 4, 'plus');
+
+/** A difference of two rates, in percentage points. */
+const points = (change: number): string => `${fixed(change * 100, 4, 'plus')} pp`;
 
 /** The interval of all lines where they agree, for the title: `per 8 h`; else null. */
 function commonInterval(lines: readonly NamedLine[]): string | null {
@@ -80,11 +83,11 @@ function card(view: StreamView, context: RecipeContext): CardContent | null {
   const hours = fundingIntervalHours(line);
   const change = changeOverWindow(line.times, rates);
   return {
-    label: 'Funding rate',
+    label: 'Funding',
     source: hours === null ? name : `${name}, per ${hours} h`,
     value: rateText(rate),
     tone: 'plain',
-    change: change === null ? null : { text: `${rateText(change)} in ${context.range}`, tone: toneOf(change) },
+    change: change === null ? null : { text: `${points(change)} in ${context.range}`, tone: 'plain' },
     notes: hours === null ? [] : [`${percent(annualisedRate(rate, hours), 2, 'plus')} a year`],
     spark: { times: line.times, values: rates, kind: 'steps' },
   };

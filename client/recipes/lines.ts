@@ -16,13 +16,17 @@ export interface NamedLine {
 /** A line of a stream with series whose rows name none. */
 const UNNAMED = 'no name';
 
-/** All lines of a stream that have rows, by name. A stream without series calls its lines by their key. */
+/**
+ * All lines of a stream that have rows, by name. A stream without series calls its lines by their key. Names are written
+ * as words; a strategy's is an identifier, and stays as it is.
+ */
 export function namedLines(view: StreamView): readonly NamedLine[] {
   const hasSeries = STREAMS[view.stream].series !== null;
   return view.channels
     .flatMap((channel) =>
       channel.lines.map((line): NamedLine => {
-        return { name: hasSeries ? (line.name ?? UNNAMED) : channel.key, line, channel };
+        const name = hasSeries ? (line.name ?? UNNAMED) : channel.key;
+        return { name: view.stream === 'performance_metrics' ? name : words(name), line, channel };
       }),
     )
     .filter(({ line }) => line.times.length > 0)

@@ -98,7 +98,7 @@ function card(view: StreamView, context: RecipeContext): CardContent | null {
   const pnl = at(column(of.line, 'pnl'), index);
   const trades = at(column(of.line, 'trade_count'), index);
   return {
-    label: `Latest PnL, ${quoteOf(context.symbol)}`,
+    label: `PnL, ${quoteOf(context.symbol)}`,
     source: of.name,
     value: fixed(pnl, Math.abs(pnl) >= 10_000 ? 0 : 2, 'plus'),
     tone: toneOf(pnl),

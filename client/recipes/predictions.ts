@@ -1,5 +1,5 @@
 /** Predictions: confidence on the left axis with the line of high confidence, predicted PnL on the right. */
-import { compact, fixed, quoteOf, words } from '../format.ts';
+import { compact, fixed, quoteOf } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { AxisSpec, Guide, Pane, PaneLine } from '../painters/scene.ts';
 import { at, column, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots } from './lines.ts';
@@ -7,6 +7,9 @@ import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
 
 /** From here on a prediction is one of high confidence. */
 export const HIGH_CONFIDENCE = 0.7;
+
+/** Ticks that the line of high confidence is one of. */
+const CONFIDENCE_TICKS = [0.1, 0.3, 0.5, 0.7, 0.9] as const;
 
 /** The two axes share the pane and not its space: confidence has the upper part, predicted PnL the lower. */
 const UPPER = [0.42, 1] as const;
@@ -47,10 +50,8 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     // Staleness is said once a line.
     return hasPnl ? [confidence, { ...expected, staleFor: null }] : [confidence];
   });
-  const left: AxisSpec = { style: 'plain', keep: [HIGH_CONFIDENCE], least: 0, most: 1 };
-  const guides: Guide[] = [
-    { side: 'left', value: HIGH_CONFIDENCE, label: `high confidence, from ${HIGH_CONFIDENCE}`, tone: 'guide' },
-  ];
+  const left: AxisSpec = { style: 'plain', keep: [0.3, 0.9], least: 0, most: 1, ticks: CONFIDENCE_TICKS };
+  const guides: Guide[] = [{ side: 'left', value: HIGH_CONFIDENCE, label: 'high confidence', tone: 'guide' }];
   const pane: Pane = {
     id: hasPnl ? 'both' : 'confidence',
     title: null,
@@ -76,8 +77,8 @@ function card(view: StreamView, context: RecipeContext): CardContent | null {
   const expected = at(knownPnl(column(of.line, 'predicted_pnl')), index);
   const confidence = at(confidences, index);
   return {
-    label: 'Latest prediction',
-    source: words(of.name),
+    label: 'Prediction',
+    source: of.name,
     value: fixed(confidence, 2),
     tone: 'plain',
     change: null,

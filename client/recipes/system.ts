@@ -1,6 +1,6 @@
 /** System metrics: one pane for each unit, so that no axis carries two; metrics without a unit stand apart. */
 import { changeOverWindow } from '../derive.ts';
-import { compact, percent, unitSuffix, words } from '../format.ts';
+import { compact, type Sign, unitSuffix } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { Pane } from '../painters/scene.ts';
 import { at, column, type NamedLine, namedLines, paneLine, rememberedSlots } from './lines.ts';
@@ -32,7 +32,11 @@ export function byUnit(lines: readonly NamedLine[]): readonly { unit: string | n
   return [...shared, ...apart];
 }
 
-const text = (value: number, unit: string | null): string => compact(value) + unitSuffix(unit);
+const text = (value: number, unit: string | null, sign: Sign = 'plain'): string =>
+  compact(value, sign) + unitSuffix(unit);
+
+/** A difference of two values; of percentages it is in percentage points. */
+const changeText = (change: number, unit: string | null): string => text(change, unit === '%' ? 'pp' : unit, 'plus');
 
 function picture(view: StreamView, context: RecipeContext): Picture {
   const groups = byUnit(namedLines(view));
@@ -45,7 +49,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     const [only] = lines.length === 1 ? lines : [];
     return {
       id,
-      title: only === undefined ? unit : [words(only.name), ...(unit === null ? [] : [unit])].join(', '),
+      title: only === undefined ? unit : [only.name, ...(unit === null ? [] : [unit])].join(', '),
       left: { style: 'plain', keep: [] },
       right: null,
       guides: [],
@@ -71,17 +75,14 @@ function card(view: StreamView, context: RecipeContext): CardContent | null {
   const values = column(first.line, VALUE);
   const newest = (named: NamedLine): number => at(column(named.line, VALUE), named.line.times.length - 1);
   const change = changeOverWindow(first.line.times, values);
-  const before = newest(first) - (change ?? 0);
   return {
-    label: words(first.name),
-    source: 'all symbols',
+    label: 'System',
+    source: first.name,
     value: text(newest(first), unitOf(first)),
     tone: 'plain',
     change:
-      change === null || before === 0
-        ? null
-        : { text: `${percent(change / Math.abs(before), 1, 'plus')} in ${context.range}`, tone: 'plain' },
-    notes: others.slice(0, 2).map((named) => `${words(named.name)} ${text(newest(named), unitOf(named))}`),
+      change === null ? null : { text: `${changeText(change, unitOf(first))} in ${context.range}`, tone: 'plain' },
+    notes: others.slice(0, 2).map((named) => `${named.name} ${text(newest(named), unitOf(named))}`),
     spark: { times: first.line.times, values, kind: 'line' },
   };
 }

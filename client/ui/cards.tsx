@@ -94,7 +94,8 @@ function Card({ store, stream }: { store: Store; stream: StreamName }) {
       </p>
       <p class="card-foot">
         <span data-testid="rows-last-hour" data-rows={rowsLastHour}>
-          {state.value === 'off' ? 'off' : `${rowsLastHour.toLocaleString('en-US')} rows last hour`}
+          {state.value === 'off' ? 'off' : `${rowsLastHour.toLocaleString('en-US')} rows`}
+          {state.value !== 'off' && <span class="when"> in the last hour</span>}
         </span>
         <CardAge store={store} stream={stream} />
       </p>

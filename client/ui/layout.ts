@@ -29,12 +29,13 @@ export function layoutOf(picture: Picture): ChartLayout {
   return {
     subtitle: picture.subtitle,
     refusal: picture.refusal,
-    panes: picture.panes.map((pane) => ({
-      id: pane.id,
-      title: pane.title,
-      weight: pane.weight,
-      legend: legendOf(pane),
-    })),
+    panes: picture.panes.map((pane, index) => {
+      const legend = legendOf(pane);
+      const above = picture.panes[index - 1];
+      // Panes of the same lines share the legend of the first one.
+      const isSame = above !== undefined && JSON.stringify(legendOf(above)) === JSON.stringify(legend);
+      return { id: pane.id, title: pane.title, weight: pane.weight, legend: isSame ? [] : legend };
+    }),
   };
 }
 

@@ -1,5 +1,4 @@
 /** Names of a pane's lines where there is no room for them at the lines' ends; and what the dots' sizes mean. */
-import { words } from '../format.ts';
 import { heatRadius } from '../painters/dots.ts';
 import { type Palette, slotColor, slotDash } from '../painters/scene.ts';
 import type { LegendEntry } from './layout.ts';
@@ -16,7 +15,7 @@ export function Legend({ entries, palette }: { entries: readonly LegendEntry[]; 
               stroke-dasharray={slotDash(slot).join(' ')}
             />
           </svg>
-          {words(name)}
+          {name}
           {staleFor !== null && <em>stale {staleFor}</em>}
         </span>
       ))}

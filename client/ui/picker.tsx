@@ -95,7 +95,7 @@ function PickerBody({ store, isOpen }: PickerProps) {
         <SearchIcon />
         <input
           ref={input}
-          type="search"
+          type="text"
           role="combobox"
           aria-label="Search symbols"
           aria-expanded="true"

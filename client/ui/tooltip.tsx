@@ -1,9 +1,14 @@
 /** The row under the pointer, exactly: its time with the zone, its line, every value; and the other lines at that time. */
-import { dateTime, words, type Zone } from '../format.ts';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { dateTime, type Zone } from '../format.ts';
 import type { Palette, PaneLine } from '../painters/scene.ts';
 import { slotColor } from '../painters/scene.ts';
 import { nearestIndex } from '../painters/spans.ts';
 import type { PanePointer } from '../panes.ts';
+
+/** Between the row and the tooltip, and between that and the panel's edge, in CSS pixels. */
+const GAP = 16;
+const MARGIN = 8;
 
 /** More lines than this are not listed beside the hovered one. */
 const MOST_OTHERS = 8;
@@ -18,25 +23,34 @@ interface TooltipProps {
 
 export function Tooltip({ pointer, zone, palette, within }: TooltipProps) {
   const { hit, pane, host } = pointer;
-  if (hit === null) return null;
-  const { line, index } = hit;
+  const own = useRef<HTMLDivElement>(null);
   const box = host.getBoundingClientRect();
   const outer = within.getBoundingClientRect();
   const x = box.left - outer.left + pointer.x;
   const y = box.top - outer.top + pointer.y;
-  const isLeft = x > outer.width * 0.55;
-  const isAbove = y > outer.height * 0.55;
-  // Placed by the side that it grows away from, so that its own size need not be known.
-  const style = {
-    ...(isLeft ? { right: `${Math.min(outer.width - x + 16, outer.width - 120)}px` } : { left: `${x + 16}px` }),
-    ...(isAbove ? { bottom: `${outer.height - y + 12}px` } : { top: `${y + 12}px` }),
-  };
+  // Its size is known only after it has its text; it must neither leave the panel nor cover the row that it tells of.
+  useLayoutEffect(() => {
+    const element = own.current;
+    if (element === null) return;
+    const { offsetWidth, offsetHeight } = element;
+    const right = x + GAP;
+    const left = x - GAP - offsetWidth;
+    const isRight = right + offsetWidth <= outer.width - MARGIN || left < MARGIN;
+    const most = Math.max(MARGIN, outer.width - offsetWidth - MARGIN);
+    element.style.left = `${Math.min(most, Math.max(MARGIN, isRight ? right : left))}px`;
+    const fitsBeside = right + offsetWidth <= outer.width - MARGIN || left >= MARGIN;
+    const below = outer.top + y + GAP + offsetHeight <= innerHeight;
+    const beside = Math.min(y - offsetHeight / 3, innerHeight - outer.top - offsetHeight - MARGIN);
+    element.style.top = `${fitsBeside ? beside : below ? y + GAP : y - GAP - offsetHeight}px`;
+  });
+  if (hit === null) return null;
+  const { line, index } = hit;
   return (
-    <div class="tooltip" style={style} data-testid="tooltip">
+    <div class="tooltip" ref={own} data-testid="tooltip">
       <div class="tooltip-time">{dateTime(line.times[index] ?? Number.NaN, zone)}</div>
       <div class="tooltip-name">
         {line.shape.kind !== 'scatter' && <i style={{ background: slotColor(palette, line.slot) }} />}
-        {words(line.name)}
+        {line.name}
       </div>
       <dl>
         {line.row(index).map((figure) => (
@@ -79,7 +93,7 @@ function Others({
         <>
           <dt>
             <i style={{ background: slotColor(palette, other.slot) }} />
-            {words(other.name)}
+            {other.name}
           </dt>
           <dd>{other.format(other.values[nearestIndex(other.times, time)] ?? Number.NaN)}</dd>
         </>
