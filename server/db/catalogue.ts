@@ -56,8 +56,6 @@ const tableSchema = z.object({
   indexes: z.array(indexSchema),
   /** `faulty`: there, but disabled or not what the migrations make. */
   doorbell: z.enum(['absent', 'ready', 'faulty']),
-  /** Partitions at every level, a parent always before its own. */
-  partitions: z.array(partitionSchema),
 });
 const streamRow = z.object({
   facts: z.object({
@@ -78,8 +76,13 @@ const serverRow = z.object({
 
 export type IndexFacts = z.infer<typeof indexSchema>;
 export type PartitionFacts = z.infer<typeof partitionSchema>;
-/** A table as it stands. `hypertable`: TimescaleDB cuts it into chunks. */
-export type TableFacts = z.infer<typeof tableSchema> & { readonly hypertable: boolean };
+/** A table as it stands. */
+export type TableFacts = z.infer<typeof tableSchema> & {
+  /** Whether TimescaleDB cuts it into chunks. */
+  readonly hypertable: boolean;
+  /** Partitions at every level, a parent always before its own. */
+  readonly partitions: readonly PartitionFacts[];
+};
 
 /** What is known of one stream's table; `table` is null where none is on the search path. */
 export interface StreamFacts {
@@ -156,18 +159,21 @@ const STREAMS_QUERY = `
         select case when tg.tgenabled in ('O', 'A') and tg.tgtype = 4 and p.proname = 'ring' and pn.nspname = $3
             and tg.tgargs = convert_to(asked.stream, 'UTF8') || '\\x00'::bytea then 'ready' else 'faulty' end
         from pg_trigger tg join pg_proc p on p.oid = tg.tgfoid join pg_namespace pn on pn.oid = p.pronamespace
-        where tg.tgrelid = c.oid and tg.tgname = $4 and not tg.tgisinternal), 'absent'),
-      'partitions', (
-        select coalesce(json_agg(json_build_object(
-          'oid', pt.relid::oid::bigint, 'parent', pt.parentrelid::oid::bigint, 'schema', qn.nspname,
-          'name', q.relname, 'leaf', pt.isleaf, 'indexes', ${indexesOf('q.oid')}) order by pt.level, q.relname), '[]')
-        from pg_partition_tree(c.oid) pt join pg_class q on q.oid = pt.relid join pg_namespace qn on qn.oid = q.relnamespace
-        where c.relkind = 'p' and pt.level > 0)
+        where tg.tgrelid = c.oid and tg.tgname = $4 and not tg.tgisinternal), 'absent')
     ) end) as facts
   from unnest($1::text[], $2::text[]) with ordinality as asked(stream, name, place)
   left join pg_class c on c.oid = to_regclass(quote_ident(asked.name))
   left join pg_namespace n on n.oid = c.relnamespace
   order by place`;
+
+// Apart from the above, because the planner takes every table to have a thousand partitions: the estimate would be so
+// high that PostgreSQL compiled the query, which takes ten times as long as running it.
+const PARTITIONS_QUERY = `
+  select pt.relid::oid::bigint::float8 as oid, pt.parentrelid::oid::bigint::float8 as parent, n.nspname as schema,
+    c.relname as name, pt.isleaf as leaf, ${indexesOf('c.oid')} as indexes
+  from pg_partition_tree($1::oid) pt join pg_class c on c.oid = pt.relid join pg_namespace n on n.oid = c.relnamespace
+  where pt.level > 0
+  order by pt.level, c.relname`;
 
 const SERVER_QUERY = `
   select current_setting('server_version_num')::integer as version, pg_is_in_recovery() as recovery,
@@ -210,18 +216,26 @@ export async function readCatalogue(db: Queryable): Promise<Catalogue> {
   const names = STREAM_LIST.map((stream) => stream.name);
   const { rows } = await db.query(STREAMS_QUERY, [names, tables, OWN_SCHEMA, DOORBELL_TRIGGER]);
   const found = z.array(streamRow).parse(rows);
-  return {
-    server,
-    streams: STREAM_LIST.map((stream, place) => {
-      const facts = found[place]?.facts;
-      const table = facts?.table ?? null;
-      return {
-        stream: stream.name,
-        table: table && { ...table, hypertable: hypertables.has(`${table.schema}.${stream.table}`) },
-        elsewhere: facts?.elsewhere ?? [],
-      };
-    }),
-  };
+  const streams: StreamFacts[] = [];
+  for (const [place, stream] of STREAM_LIST.entries()) {
+    const facts = found[place]?.facts;
+    const table = facts?.table ?? null;
+    streams.push({
+      stream: stream.name,
+      table: table && {
+        ...table,
+        hypertable: hypertables.has(`${table.schema}.${stream.table}`),
+        partitions: table.relkind === 'p' ? await readPartitions(db, table.oid) : [],
+      },
+      elsewhere: facts?.elsewhere ?? [],
+    });
+  }
+  return { server, streams };
+}
+
+async function readPartitions(db: Queryable, oid: number): Promise<readonly PartitionFacts[]> {
+  const { rows } = await db.query(PARTITIONS_QUERY, [oid]);
+  return z.array(partitionSchema).parse(rows);
 }
 
 /** How far the cursor column is: `foreign` is a column of that name and another type, which is nobody's but its owner's. */

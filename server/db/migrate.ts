@@ -51,7 +51,10 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   const client = await connect(options.connection);
   try {
     // Building an index may take hours, whatever is usual for the role; each strong lock has a bound of its own.
-    await client.query('set statement_timeout = 0; set lock_timeout = 0; set default_transaction_read_only = off');
+    // Catalogue queries are short, whatever the planner thinks of their cost: compiling them takes longer than they do.
+    await client.query(
+      'set statement_timeout = 0; set lock_timeout = 0; set default_transaction_read_only = off; set jit = off',
+    );
     await checkServer(client);
     const { connection, patienceMs = PATIENCE_MS, report } = options;
     const runner: Runner = { client, connection, patienceMs, report };
