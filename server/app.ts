@@ -1,12 +1,35 @@
 /** Builds the HTTP server from its plugins, without listening. */
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import type { FeedOptions } from './http/feed.ts';
-import { feedRoutes } from './http/feed.ts';
+import type { Config } from './config.ts';
+import { isLoopback } from './config.ts';
+import type { Database } from './db/queryable.ts';
+import type { Hub } from './feed/hub.ts';
+import { apiRoutes } from './http/api.ts';
+import { type Access, installAccess } from './http/auth.ts';
+import { type FeedOptions, feedRoutes } from './http/feed.ts';
+import { healthRoutes } from './http/health.ts';
+import { countRequests, metricsRoutes } from './http/metrics.ts';
+import { originCheck } from './http/origin.ts';
+import { pageRoutes } from './http/pages.ts';
+import { installHostCheck, installSecurityHeaders } from './http/pages-headers.ts';
+import { installProblems } from './http/problem.ts';
+import type { Counters, ServiceStatus } from './status.ts';
 
 /** Everything that the routes need; nothing of it is made here. */
 export interface AppDeps {
+  readonly config: Config;
   readonly log: FastifyBaseLogger;
-  readonly feed: FeedOptions;
+  readonly db: Database;
+  readonly hub: Hub;
+  readonly status: ServiceStatus;
+  readonly counters: Counters;
+  readonly access: Access;
+  readonly hello: FeedOptions['hello'];
+  readonly version: string;
+  /** Folder of the built page. */
+  readonly clientDir: string;
+  /** Epoch ms. */
+  readonly startedAt: number;
 }
 
 /** How long a request may take to arrive. */
@@ -14,17 +37,51 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 /** The server, ready to listen or to be injected into. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
+  const { config, status, counters, access, startedAt } = deps;
+  const { limits } = config;
   const app = Fastify({
     loggerInstance: deps.log,
     // Fastify's own lines carry the whole URL, which may hold a token.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: typeof config.trustProxy === 'boolean' ? config.trustProxy : [...config.trustProxy],
   });
   app.addHook('onResponse', async (request, reply) => {
     const [path] = request.url.split('?');
     request.log.debug({ method: request.method, path, status: reply.statusCode, ms: reply.elapsedTime }, 'answered');
   });
-  await app.register(feedRoutes, deps.feed);
+  countRequests(app, counters);
+  installProblems(app);
+  installSecurityHeaders(app);
+  if (isLoopback(config.host)) installHostCheck(app, hostsOf(config.allowedOrigins));
+  installAccess(app, access);
+
+  const now = Date.now;
+  const mayRead: FeedOptions['mayRead'] = (request) => access.checkAccess(request) === 'ok';
+  await app.register(feedRoutes, {
+    hub: deps.hub,
+    hello: deps.hello,
+    mayRead,
+    originAllowed: originCheck(config.allowedOrigins),
+    heartbeatMs: config.heartbeatMs,
+    frameBytes: limits.frameBytes,
+  });
+  await app.register(apiRoutes, {
+    db: deps.db,
+    status,
+    now,
+    pointLimit: limits.pointsPerSubscription,
+    keyLimit: limits.keysPerSubscription,
+    rowLimit: limits.pageRows,
+  });
+  await app.register(healthRoutes, { status, counters, version: deps.version, now, startedAt, mayRead });
+  await app.register(metricsRoutes, { status, counters, now, startedAt });
+  await app.register(pageRoutes, { clientDir: deps.clientDir });
   return app;
+}
+
+/** The host names that allowed origins stand for. */
+function hostsOf(origins: readonly string[]): string[] {
+  return origins.flatMap((origin) => (URL.canParse(origin) ? [new URL(origin).host] : []));
 }

@@ -16,6 +16,7 @@ import type { Hub } from './feed/hub.ts';
 import type { Position } from './feed/ports.ts';
 import { epochOf } from './feed/position.ts';
 import { Pump } from './feed/pump.ts';
+import type { SelfMeasurement } from './measured.ts';
 import type { Counters, ServiceStatus, StreamStatus } from './status.ts';
 
 const RETRY_MS = 1000;
@@ -26,6 +27,7 @@ export interface FollowingOptions {
   readonly database: LateDatabase;
   readonly hub: Hub;
   readonly counters: Counters;
+  readonly measured: SelfMeasurement;
   readonly tickMs: number;
   readonly log: Logger;
   /** Called when the database or the doorbell comes or goes. */
@@ -37,6 +39,8 @@ export class Following implements ServiceStatus {
   readonly #runs = new Runs();
   readonly #pumps = new Map<StreamName, Pump>();
   readonly #streams = new Map<StreamName, StreamStatus>(STREAM_NAMES.map((name) => [name, { state: 'starting' }]));
+  /** When each stream was last rung for, by a clock that never goes back. */
+  readonly #rungAt = new Map<StreamName, number>();
   #doorbell: Doorbell | null = null;
   #database: 'up' | 'down' = 'down';
   #epoch = '';
@@ -126,7 +130,7 @@ export class Following implements ServiceStatus {
   }
 
   async #startPump({ stream, hypertable, relkind }: StreamInspection): Promise<void> {
-    const { hub, counters, database, tickMs } = this.#options;
+    const { hub, counters, database, measured, tickMs } = this.#options;
     const pool = await database.open();
     const log = new SnapshotLog(pool, STREAMS[stream], {
       runs: this.#runs,
@@ -138,7 +142,12 @@ export class Following implements ServiceStatus {
       systemClock,
       {
         begun: ({ position, newestArrival }) => hub.beginAt(stream, position, newestArrival),
-        rows: (batch, via) => hub.deliver(stream, batch, via),
+        rows: (batch, via) => {
+          hub.deliver(stream, batch, via);
+          measured.delivered(batch.rows.length, via === 'notify' ? (this.#rungAt.get(stream) ?? null) : null);
+          // What a later look brings was not rung for then.
+          this.#rungAt.delete(stream);
+        },
         reached: (position) => this.#reached(stream, position),
         rewound: (position) => {
           counters.add('rewinds_total');
@@ -181,6 +190,7 @@ export class Following implements ServiceStatus {
       {
         ring: (stream) => {
           this.#options.counters.add('rings_total');
+          this.#rungAt.set(stream, performance.now());
           this.#pumps.get(stream)?.ring();
         },
         connected: () => {

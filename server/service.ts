@@ -1,22 +1,29 @@
 /** The whole service: database, streams, feed and web server, started in order and stopped in the opposite one. */
+import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { PROTOCOL_VERSION } from '../shared/protocol.ts';
+import { type Frame, PROTOCOL_VERSION } from '../shared/protocol.ts';
 import { STREAM_LIST, STREAM_NAMES } from '../shared/streams.ts';
 import { buildApp } from './app.ts';
 import { systemClock } from './clock.ts';
 import type { Config, DatabaseConnection } from './config.ts';
+import { CacheHits } from './db/cache-hits.ts';
 import { LateDatabase } from './db/database.ts';
 import type { EmbeddedDatabase } from './db/embedded.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
+import { startDemo } from './demo/session.ts';
 import { Hub } from './feed/hub.ts';
 import { Following } from './following.ts';
+import { createAccess } from './http/auth.ts';
+import { readBuildId } from './http/pages.ts';
 import type { Running } from './lifetime.ts';
-import { packageVersion } from './root.ts';
+import { SelfMeasurement } from './measured.ts';
+import { packageRoot, packageVersion } from './root.ts';
 import { Counters } from './status.ts';
 
 /** Clients are asked to come back within this many ms of a planned stop, each at a time of its own. */
 const RETURN_SPREAD_MS = 3000;
+const CACHE_READING_MS = 5000;
 
 /** Undoes what was started so far, newest first. */
 class Undo {
@@ -72,45 +79,87 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   );
   undo.add(() => database.close());
   const beat = (): void => hub.heartbeat(following.database, following.doorbell, STREAM_NAMES);
-  const following = new Following({ database, hub, counters, tickMs: config.tickMs, log, changed: beat });
+  const measured = new SelfMeasurement();
+  const following = new Following({ database, hub, counters, measured, tickMs: config.tickMs, log, changed: beat });
   undo.add(() => following.stop());
+  // Before anything is followed, so that a week of made history does not pass through the feed.
+  if (config.demo.kind !== 'off') await startMarket(config.demo, database, measured, log, undo);
+  signal?.throwIfAborted();
   await following.start();
+  signal?.throwIfAborted();
   const heartbeat = setInterval(beat, config.heartbeatMs);
   undo.add(() => clearInterval(heartbeat));
-  signal?.throwIfAborted();
 
   const version = packageVersion();
+  const clientDir = join(packageRoot(), 'dist', 'client');
+  const build = readBuildId(clientDir);
   const app = await buildApp({
+    config,
     log,
-    feed: {
-      hub,
-      hello: () => ({
-        type: 'hello',
-        protocol: PROTOCOL_VERSION,
-        version,
-        build: 'dev',
-        epoch: following.epoch,
-        time: Date.now(),
-        heartbeat_ms: config.heartbeatMs,
-        tick_ms: config.tickMs,
-        demo: config.demo.kind !== 'off',
-        streams: STREAM_LIST.map(({ name, key, series, values }) => ({
-          name,
-          key: key.name,
-          series: series?.name ?? null,
-          values: values.map((value) => ({ name: value.name, unit: value.unit })),
-        })),
-      }),
-      mayRead: () => true,
-      originAllowed: () => true,
-      heartbeatMs: config.heartbeatMs,
-      frameBytes: limits.frameBytes,
-    },
+    db: database,
+    hub,
+    status: following,
+    counters,
+    access: createAccess(config.access),
+    hello: () => helloFrame(config, { version, build, epoch: following.epoch }),
+    version,
+    clientDir,
+    startedAt: Date.now(),
   });
   undo.add(() => app.close());
   undo.add(() => hub.goodbye('the server is stopping', () => Math.round(250 + Math.random() * RETURN_SPREAD_MS)));
   const address = await app.listen({ host: config.host, port: config.port });
   return { address, stop: () => undo.run() };
+}
+
+function helloFrame(
+  config: Config,
+  about: { readonly version: string; readonly build: string; readonly epoch: string },
+): Frame<'hello'> {
+  return {
+    type: 'hello',
+    protocol: PROTOCOL_VERSION,
+    ...about,
+    time: Date.now(),
+    heartbeat_ms: config.heartbeatMs,
+    tick_ms: config.tickMs,
+    demo: config.demo.kind !== 'off',
+    streams: STREAM_LIST.map(({ name, key, series, values }) => ({
+      name,
+      key: key.name,
+      series: series?.name ?? null,
+      values: values.map((value) => ({ name: value.name, unit: value.unit })),
+    })),
+  };
+}
+
+/** Runs the demo market on the database that is followed; what it reports of the server is measured. */
+async function startMarket(
+  demo: Exclude<Config['demo'], { kind: 'off' }>,
+  database: LateDatabase,
+  measured: SelfMeasurement,
+  log: Logger,
+  undo: Undo,
+): Promise<void> {
+  const cache = new CacheHits();
+  let hits = await cache.read(await database.open());
+  const reading = setInterval(() => {
+    cache.read(database).then(
+      (percent) => {
+        hits = percent;
+      },
+      (error: unknown) => log.debug({ err: error }, 'the cache hit rate could not be read'),
+    );
+  }, CACHE_READING_MS);
+  undo.add(() => clearInterval(reading));
+  const stop = await startDemo({
+    config: demo,
+    sql: { query: (text, values) => database.query(text, values === undefined ? undefined : [...values]) },
+    measured: () => ({ ...measured.read(), cache_hit_rate: { value: hits, unit: '%' } }),
+    log,
+    progress: (line) => process.stderr.write(`${line}\n`),
+  });
+  undo.add(stop);
 }
 
 /** The configured database, or the embedded one: started, migrated and, for the demo, filled. */

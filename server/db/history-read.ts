@@ -101,13 +101,12 @@ async function readRanges(client: Queryable, plan: Plan, part: Part, ranges: rea
       const minute = Number(cells[1]) - plan.minutesFrom / MINUTE_MS;
       if (range !== undefined) range.channel.counts[minute] = (range.channel.counts[minute] ?? 0) + Number(cells[2]);
     }
-    // Where no index knows the lines of a key, each is looked for when the key's turn comes.
     if (queries.lineByLine || plan.stream.series === null) {
       for (const cells of await readCells(client, { text: queries.newest(part) }, bound)) {
         const range = rangeOf(cells);
         if (range !== undefined) collect(plan, range.channel, cells);
       }
-    }
+    } else await readNewestOfLines(client, plan, ranges);
   } else {
     const rows = await readCells(client, { text: queries.first(part) }, [...bound, scanFrom(plan), FIRST_ROWS + 1]);
     for (let start = 0; start < rows.length; ) {
@@ -142,9 +141,6 @@ export async function readRest(client: Queryable, plan: Plan, channel: Channel):
     if (range.first.length <= FIRST_ROWS) take(plan, channel, range.first);
     else for await (const batch of scan(client, plan, range)) take(plan, channel, batch);
     range.first = [];
-  }
-  if (plan.from === null && plan.stream.series !== null && !plan.queries.lineByLine) {
-    await readNewestOfLines(client, plan, channel);
   }
   for (const name of channel.collectors.keys()) {
     // Lines that are not among the newest rows of their key.
@@ -197,16 +193,21 @@ function collect(plan: Plan, channel: Channel, cells: Cells): void {
   channel.total += 1;
 }
 
-/** The newest row, then the newest of another line, until there is no other. */
-async function readNewestOfLines(client: Queryable, plan: Plan, channel: Channel): Promise<void> {
-  const named: string[] = [];
-  let nameless = false;
-  for (;;) {
-    const [row] = await readCells(client, { text: plan.queries.newestOther }, [channel.key, named, nameless]);
-    if (row === undefined) return;
-    collect(plan, channel, row);
-    const series = row[SERIES_AT];
-    if (series == null) nameless = true;
-    else named.push(series);
+/** Where no index knows the lines of a key: its newest row, then the newest of another line, until there is no other. */
+async function readNewestOfLines(client: Queryable, plan: Plan, ranges: readonly Range[]): Promise<void> {
+  let open = ranges;
+  while (open.length > 0) {
+    const rows = await readCells(client, { text: plan.queries.newestOther }, [
+      open.map(({ channel }) => channel.key),
+      open.map(({ channel }) => JSON.stringify([...channel.collectors.keys()])),
+    ]);
+    const found: Range[] = [];
+    for (const cells of rows) {
+      const range = open[Number(cells[0]) - 1];
+      if (range === undefined) continue;
+      collect(plan, range.channel, cells);
+      found.push(range);
+    }
+    open = found;
   }
 }

@@ -33,7 +33,7 @@ export interface HistoryQueries {
   all(part: Part): string;
   /** `[range, timestamp, series, ...values]` of each range's newest row. No `$3`. */
   newest(part: Part): string;
-  /** `[key, timestamp, series, ...values]` of the newest row of key `$1`, but for the series in array `$2` and, where `$3`, the null one. */
+  /** As `newest` of whole keys, but for the series that `$2` lists for each key, as a JSON array in text. */
   readonly newestOther: string;
   /** `[range, minute since the epoch, rows]` from `$3` on, up to an hour later. */
   minutes(part: Part): string;
@@ -155,9 +155,10 @@ function build(stream: StreamDeclaration): HistoryQueries {
         )} and ${since(part === 'line' ? '$3' : '$2')} order by t.${TIME}, t.${ID}`,
     newest: (part) =>
       `select range.number_::text, ${cells} from ${each(part, `${FINITE} order by t.${TIME} desc, t.${ID} desc limit 1`)}`,
-    newestOther: `select ${key}, ${cells} from ${table} where ${key} = $1 and ${FINITE}
-      and case when ${series} is null then not $3::bool else ${series} <> all($2::text[]) end
-      order by t.${TIME} desc, t.${ID} desc limit 1`,
+    newestOther: `select range.number_::text, ${cells} from ${each(
+      'key',
+      `${FINITE} and not range.series_::jsonb @> jsonb_build_array(${series}) order by t.${TIME} desc, t.${ID} desc limit 1`,
+    )}`,
     minutes: (part) =>
       `select range.number_::text, floor(extract(epoch from r.${TIME}) / 60)::text, count(*)::text
       from ${each(part, `${since('$3')} and t.${TIME} < ${instant('$3')} + interval '1 hour'`)} group by 1, 2`,

@@ -85,7 +85,7 @@ export function createDemo(deps: DemoDependencies): Demo {
         batch.system_metrics.push(...metricRows(time, read()));
       }
       replay?.fill(time, batch);
-      await writer.write(batch, { past: false });
+      await writer.prepare(batch, { past: false })();
     },
   });
 

@@ -53,8 +53,9 @@ export async function fillHistory(plan: HistoryPlan): Promise<number> {
     if (portion.funding_rates.length + portion.signal_predictions.length < PORTION && index < rounds.length - 1)
       continue;
     // The next portion is made while the database takes this one.
+    const write = plan.writer.prepare(onlyNewer(portion, plan.newest), { past: true });
     rows += await pending;
-    pending = plan.writer.write(onlyNewer(portion, plan.newest), { past: true });
+    pending = write();
     // It is awaited above or below; the failure is heard there.
     pending.catch(() => undefined);
     portion = emptyBatch();

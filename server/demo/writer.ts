@@ -65,33 +65,41 @@ const ORDER: readonly StreamName[] = [...STREAM_NAMES].reverse();
 /** Writes batches; a table that does not take them is left out from then on, and the others go on. */
 export interface Writer {
   /**
-   * Writes a batch, one statement a table, and answers how many rows were written.
+   * Makes the statements for a batch, one a table; the result runs them and answers how many rows were written. It
+   * throws what the database throws, where the statement was not what was wrong.
    *
    * @param options.past true: the rows were written when they say, as far as anybody can see (`created_at`).
-   * @throws what the database throws, where the statement was not what was wrong.
    */
-  write(batch: Batch, options: { past: boolean }): Promise<number>;
+  prepare(batch: Batch, options: { past: boolean }): () => Promise<number>;
 }
 
 /** Builds a writer on a pool or a connection. */
 export function createWriter(sql: Sql, log: Pick<Logger, 'error'>): Writer {
   const refused = new Set<StreamName>();
   return {
-    async write(batch, { past }) {
-      let written = 0;
-      for (const table of ORDER) {
-        const rows: readonly Row[] = batch[table];
-        if (rows.length === 0 || refused.has(table)) continue;
-        try {
-          await sql.query(...insert(table, rows, past));
-          written += rows.length;
-        } catch (error) {
-          if (!isOurFault(error)) throw error;
-          refused.add(table);
-          log.error({ err: error, table }, `the demo writes no more to ${table}: the table does not take its rows`);
+    prepare(batch, { past }) {
+      const statements = ORDER.filter((table) => batch[table].length > 0 && !refused.has(table)).map((table) => ({
+        table,
+        rows: batch[table].length,
+        text: insertText(table, past),
+        values: arraysOf(table, batch[table]),
+      }));
+      return async () => {
+        let written = 0;
+        for (const { table, rows, text, values } of statements) {
+          try {
+            await sql.query(text, values);
+            written += rows;
+          } catch (error) {
+            if (!isOurFault(error)) throw error;
+            if (!refused.has(table)) {
+              log.error({ err: error, table }, `the demo writes no more to ${table}: the table does not take its rows`);
+            }
+            refused.add(table);
+          }
         }
-      }
-      return written;
+        return written;
+      };
     },
   };
 }
@@ -101,7 +109,7 @@ function isOurFault(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('42');
 }
 
-function insert(table: StreamName, rows: readonly Row[], past: boolean): [string, string[]] {
+function insertText(table: StreamName, past: boolean): string {
   const columns = COLUMNS[table];
   const names = columns.map(({ name }) => `"${name}"`);
   const values = columns.map(({ time }, at) => (time ? `to_timestamp(c${at} / 1000.0)` : `c${at}`));
@@ -110,10 +118,15 @@ function insert(table: StreamName, rows: readonly Row[], past: boolean): [string
     values.push('to_timestamp(c0 / 1000.0)');
   }
   const arrays = columns.map(({ type }, at) => `$${at + 1}::${type}[]`);
-  const text =
+  const cells = columns.map((_, at) => `c${at}`);
+  return (
     `insert into ${table} (${names.join(', ')}) select ${values.join(', ')} ` +
-    `from unnest(${arrays.join(', ')}) as r(${columns.map((_, at) => `c${at}`).join(', ')})`;
-  return [text, columns.map(({ name }) => arrayText(rows, name))];
+    `from unnest(${arrays.join(', ')}) as r(${cells.join(', ')})`
+  );
+}
+
+function arraysOf(table: StreamName, rows: readonly Row[]): string[] {
+  return COLUMNS[table].map(({ name }) => arrayText(rows, name));
 }
 
 /** One cell of every row, in PostgreSQL's text form of an array. */
