@@ -87,18 +87,25 @@ export function planRemoval(files: SqlFiles, facts: MigrationFacts): readonly St
   const perTable = facts.catalogue.streams.flatMap(({ stream: name, table }): Step[] => {
     const stream = STREAMS[name];
     const file = streamFile(stream);
-    const step = (what: string, needed: boolean): Step => ({
+    const step = (what: string, batches: readonly Batch[]): Step => ({
       name: `${file}: ${what}`,
       title: `${stream.table}: ${what}`,
       stream: name,
-      batches: needed ? [strong(stepSql(files, file, what))] : [],
+      batches,
     });
     if (table === null) return [];
     const column = cursorColumnState(table);
+    const ours = column === 'ready' || column === 'without default';
+    // The index would go with the column; dropped before, its files are not thrown away while writers are shut out.
+    const index = table.indexes.find((there) => there.name === cursorIndex(stream).name);
+    const early = ours && index !== undefined && table.relkind === 'r' && !table.hypertable;
     return [
-      step('remove doorbell', table.doorbell !== 'absent'),
-      // Its index goes with it.
-      step('remove cursor', column === 'ready' || column === 'without default'),
+      step('remove doorbell', table.doorbell === 'absent' ? [] : [strong(stepSql(files, file, 'remove doorbell'))]),
+      step(
+        'remove cursor index',
+        early ? [patient(stepSql(files, PARTS_FILE, 'drop index', { schema: table.schema, index: index.name }))] : [],
+      ),
+      step('remove cursor', ours ? [strong(stepSql(files, file, 'remove cursor'))] : []),
     ];
   });
   const indexes = facts.own.madeIndexes.map(({ schema, index, concurrently }): Step => {
