@@ -109,6 +109,22 @@ describe('foreign shapes', () => {
   });
 });
 
+describe('new tables', () => {
+  it('are hypertables exactly where the server has TimescaleDB, and existing ones stay as they are', async () => {
+    await fieldSchema(client);
+    const { rowCount } = await client.query(`select 1 from pg_available_extensions where name = 'timescaledb'`);
+    const available = rowCount === 1;
+    if (available) await client.query('create extension timescaledb');
+    await run();
+    const { server, streams } = await inspect(client);
+    expect(server.timescaledb !== null).toBe(available);
+    const hypertables = streams.filter(({ hypertable }) => hypertable).map(({ stream }) => stream);
+    expect(hypertables).toEqual(available ? ['anomalies', 'system_metrics'] : []);
+    expect(streams.every(({ cursorIndex, doorbell }) => cursorIndex && doorbell)).toBe(true);
+    expect((await run()).at(-1)).toContain('nothing to do');
+  });
+});
+
 describe('native partitions', () => {
   it('get the column, the index at every level and one doorbell, and lose them again', async () => {
     await client.query(`
