@@ -46,7 +46,7 @@ export interface HistoryQueries {
 }
 
 /** How many of a range's newest rows are looked at for when rows arrived and how far apart. */
-export const ARRIVAL_ROWS = 500;
+export const ARRIVAL_ROWS = 200;
 
 const TIME = quoteIdentifier(TIME_COLUMN.name);
 const ID = quoteIdentifier(ID_COLUMN.name);

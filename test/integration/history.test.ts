@@ -407,7 +407,7 @@ describe('limits and plans', () => {
       await plan(anomalies.keys, []),
       await plan(anomalies.keysSince, [since]),
       await plan(anomalies.first('key'), [['S3'], [null], since, 2001]),
-      await plan(anomalies.newestOther, ['S3', ['d'], false]),
+      await plan(anomalies.newestOther, [['S3'], ['["d"]']]),
       await plan(anomalies.arrivals('key'), [['S3'], [null], NOW]),
       await plan(anomalies.page, ['S3', since, 100]),
     ];
