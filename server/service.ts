@@ -54,7 +54,7 @@ export async function startService(config: Config, log: Logger, signal?: AbortSi
 }
 
 async function start(config: Config, log: Logger, undo: Undo, signal: AbortSignal | undefined): Promise<Running> {
-  const connections = await connectionsOf(config, log, undo);
+  const connections = await connectionsOf(config, log, undo, signal);
   signal?.throwIfAborted();
   const counters = new Counters();
   const { limits } = config;
@@ -83,7 +83,7 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   const following = new Following({ database, hub, counters, measured, tickMs: config.tickMs, log, changed: beat });
   undo.add(() => following.stop());
   // Before anything is followed, so that a week of made history does not pass through the feed.
-  if (config.demo.kind !== 'off') await startMarket(config.demo, database, measured, log, undo);
+  if (config.demo.kind !== 'off') await startMarket(config.demo, { database, measured, log, undo, signal });
   signal?.throwIfAborted();
   await following.start();
   signal?.throwIfAborted();
@@ -136,10 +136,19 @@ function helloFrame(
 /** Runs the demo market on the database that is followed; what it reports of the server is measured. */
 async function startMarket(
   demo: Exclude<Config['demo'], { kind: 'off' }>,
-  database: LateDatabase,
-  measured: SelfMeasurement,
-  log: Logger,
-  undo: Undo,
+  {
+    database,
+    measured,
+    log,
+    undo,
+    signal,
+  }: {
+    readonly database: LateDatabase;
+    readonly measured: SelfMeasurement;
+    readonly log: Logger;
+    readonly undo: Undo;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<void> {
   const cache = new CacheHits();
   let hits = await cache.read(await database.open());
@@ -152,13 +161,20 @@ async function startMarket(
     );
   }, CACHE_READING_MS);
   undo.add(() => clearInterval(reading));
+  let filling = true;
   const stop = await startDemo({
     config: demo,
-    sql: { query: (text, values) => database.query(text, values === undefined ? undefined : [...values]) },
+    sql: {
+      query: async (text, values) => {
+        if (filling) signal?.throwIfAborted();
+        return database.query(text, values);
+      },
+    },
     measured: () => ({ ...measured.read(), cache_hit_rate: { value: hits, unit: '%' } }),
     log,
     progress: (line) => process.stderr.write(`${line}\n`),
   });
+  filling = false;
   undo.add(stop);
 }
 
@@ -167,10 +183,16 @@ async function connectionsOf(
   config: Config,
   log: Logger,
   undo: Undo,
+  signal: AbortSignal | undefined,
 ): Promise<{ connection: DatabaseConnection; listen: DatabaseConnection }> {
   if (config.database.kind === 'external') return config.database;
-  const embedded = await startEmbedded({ dataDir: config.database.dataDir, log });
+  const embedded = await startEmbedded({
+    dataDir: config.database.dataDir,
+    log,
+    ...(signal === undefined ? {} : { signal }),
+  });
   undo.add(() => embedded.stop());
+  signal?.throwIfAborted();
   await migrate({ connection: embedded.connection, report: (line) => log.debug(line) });
   const connection = plain(embedded);
   return { connection, listen: connection };

@@ -46,7 +46,7 @@ const POLL_MS = 15;
  *
  * @throws CodedError embedded_init with initdb's last output.
  */
-export async function initCluster(place: ClusterPlace, password: string): Promise<void> {
+export async function initCluster(place: ClusterPlace, password: string, signal?: AbortSignal): Promise<void> {
   const unfinished = `${place.dataDir}.unfinished`;
   const passwordFile = `${unfinished}.password`;
   await rm(unfinished, { recursive: true, force: true });
@@ -73,6 +73,8 @@ export async function initCluster(place: ClusterPlace, password: string): Promis
       ],
       { ...spawnAs(place.user), cwd: at.cwd, stdio: ['ignore', 'pipe', 'pipe', secret.fd] },
     );
+    const giveUp = (): boolean => child.kill('SIGTERM');
+    signal?.addEventListener('abort', giveUp);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk) => {
@@ -82,7 +84,11 @@ export async function initCluster(place: ClusterPlace, password: string): Promis
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', (cause) => reject(spawnFailure(place, cause)));
       child.once('close', resolve);
-    }).finally(() => secret.close());
+    }).finally(() => {
+      signal?.removeEventListener('abort', giveUp);
+      return secret.close();
+    });
+    signal?.throwIfAborted();
     if (code !== 0) {
       throw new CodedError('embedded_init', `initdb failed (exit ${code}): ${lastLines(output)}`, {
         value: place.dataDir,

@@ -50,6 +50,8 @@ export async function startEmbedded(options: {
   dataDir: string;
   log: Log;
   settings?: Readonly<Record<string, string>>;
+  /** Gives the start up; what was begun is ended, and the returned promise rejects. */
+  signal?: AbortSignal;
   /** Folder of the package with the binaries; absent: the installed one. */
   binaries?: string;
 }): Promise<EmbeddedDatabase> {
@@ -63,7 +65,8 @@ export async function startEmbedded(options: {
     const binaries = await prepareBinaries(folder, user, options.binaries ?? binariesPackage());
     const place = { dataDir, logFile: join(folder, 'postgres.log'), binaries, user };
     if (await stopOrphan(dataDir)) options.log.warn({ dataDir }, 'stopped the server that an earlier run left behind');
-    const password = await preparePassword(place, join(folder, 'postgres.password'), options.log);
+    options.signal?.throwIfAborted();
+    const password = await preparePassword(place, join(folder, 'postgres.password'), options);
     const started = await startCluster(place, { log: options.log, settings: options.settings ?? {} });
     cluster = started;
     const connection = {
@@ -121,7 +124,11 @@ async function accountFor(dataDir: string): Promise<ServerUser | null> {
 }
 
 /** The superuser's password: that of the existing data, or a new one together with new data. */
-async function preparePassword(place: ClusterPlace, file: string, log: Log): Promise<string> {
+async function preparePassword(
+  place: ClusterPlace,
+  file: string,
+  { log, signal }: { log: Log; signal?: AbortSignal },
+): Promise<string> {
   if (await isCluster(place.dataDir)) {
     try {
       return (await readFile(file, 'utf8')).trim();
@@ -140,7 +147,7 @@ async function preparePassword(place: ClusterPlace, file: string, log: Log): Pro
   const password = randomBytes(24).toString('base64url');
   await writeFile(file, `${password}\n`, { mode: 0o600 });
   log.info({ dataDir: place.dataDir }, 'making the embedded PostgreSQL');
-  await initCluster(place, password);
+  await initCluster(place, password, signal);
   return password;
 }
 

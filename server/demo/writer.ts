@@ -1,6 +1,7 @@
 /** Writes the demo's rows as a pipeline would: ordinary INSERTs that name their columns, many rows a statement. */
 import type { Logger } from 'pino';
 import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
+import { messageOf } from '../errors.ts';
 import type { Batch } from './rows.ts';
 
 /** What the demo asks of the database: a pg pool or client answers to it. */
@@ -93,7 +94,10 @@ export function createWriter(sql: Sql, log: Pick<Logger, 'error'>): Writer {
           } catch (error) {
             if (!isOurFault(error)) throw error;
             if (!refused.has(table)) {
-              log.error({ err: error, table }, `the demo writes no more to ${table}: the table does not take its rows`);
+              log.error(
+                { table, reason: messageOf(error) },
+                'the demo writes no more to a table that does not take its rows',
+              );
             }
             refused.add(table);
           }

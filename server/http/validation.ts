@@ -28,7 +28,7 @@ export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.ou
 
 /** A whole number in the text of a parameter; `usual` where it is absent. */
 export function wholeNumber({ least, most, usual }: { least: number; most: number; usual: number }) {
-  return z.unknown().transform((value, context): number => {
+  return z.unknown().optional().transform((value, context): number => {
     if (value === undefined) return usual;
     if (typeof value === 'string' && /^\d{1,15}$/.test(value)) {
       const number = Number(value);
@@ -46,7 +46,7 @@ function isKey(value: unknown): value is string {
 
 /** One key; `usual` where it is absent. */
 export function key(what: string, usual?: string) {
-  return z.unknown().transform((value, context): string => {
+  return z.unknown().optional().transform((value, context): string => {
     const given = value === undefined ? usual : value;
     return isKey(given) ? given : refuse(context, given, `${what}, once, of 1 to ${LONGEST_KEY} characters`);
   });
@@ -54,7 +54,7 @@ export function key(what: string, usual?: string) {
 
 /** A parameter that may be repeated, a key each time; null where it is absent. */
 export function keys(what: string, most: number) {
-  return z.unknown().transform((value, context): readonly string[] | null => {
+  return z.unknown().optional().transform((value, context): readonly string[] | null => {
     if (value === undefined) return null;
     const given: unknown[] = Array.isArray(value) ? value : [value];
     if (given.length > most) {
