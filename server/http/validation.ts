@@ -28,14 +28,17 @@ export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.ou
 
 /** A whole number in the text of a parameter; `usual` where it is absent. */
 export function wholeNumber({ least, most, usual }: { least: number; most: number; usual: number }) {
-  return z.unknown().optional().transform((value, context): number => {
-    if (value === undefined) return usual;
-    if (typeof value === 'string' && /^\d{1,15}$/.test(value)) {
-      const number = Number(value);
-      if (number >= least && number <= most) return number;
-    }
-    return refuse(context, value, `a whole number from ${least} to ${most}, once`);
-  });
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): number => {
+      if (value === undefined) return usual;
+      if (typeof value === 'string' && /^\d{1,15}$/.test(value)) {
+        const number = Number(value);
+        if (number >= least && number <= most) return number;
+      }
+      return refuse(context, value, `a whole number from ${least} to ${most}, once`);
+    });
 }
 
 /** A symbol or another key, as the database holds it. */
@@ -46,28 +49,35 @@ function isKey(value: unknown): value is string {
 
 /** One key; `usual` where it is absent. */
 export function key(what: string, usual?: string) {
-  return z.unknown().optional().transform((value, context): string => {
-    const given = value === undefined ? usual : value;
-    return isKey(given) ? given : refuse(context, given, `${what}, once, of 1 to ${LONGEST_KEY} characters`);
-  });
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): string => {
+      const given = value === undefined ? usual : value;
+      return isKey(given) ? given : refuse(context, given, `${what}, once, of 1 to ${LONGEST_KEY} characters`);
+    });
 }
 
 /** A parameter that may be repeated, a key each time; null where it is absent. */
 export function keys(what: string, most: number) {
-  return z.unknown().optional().transform((value, context): readonly string[] | null => {
-    if (value === undefined) return null;
-    const given: unknown[] = Array.isArray(value) ? value : [value];
-    if (given.length > most) {
-      context.addIssue({ code: 'custom', message: `${given.length} values are too many; give at most ${most}` });
-      return z.NEVER;
-    }
-    const names: string[] = [];
-    for (const name of given) {
-      if (isKey(name)) names.push(name);
-      else refuse(context, name, `${what} of 1 to ${LONGEST_KEY} characters, as often as you like up to ${most} times`);
-    }
-    return names;
-  });
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): readonly string[] | null => {
+      if (value === undefined) return null;
+      const given: unknown[] = Array.isArray(value) ? value : [value];
+      if (given.length > most) {
+        context.addIssue({ code: 'custom', message: `${given.length} values are too many; give at most ${most}` });
+        return z.NEVER;
+      }
+      const names: string[] = [];
+      for (const name of given) {
+        if (isKey(name)) names.push(name);
+        else
+          refuse(context, name, `${what} of 1 to ${LONGEST_KEY} characters, as often as you like up to ${most} times`);
+      }
+      return names;
+    });
 }
 
 function refuse(context: z.RefinementCtx, value: unknown, accepted: string): never {
