@@ -439,7 +439,9 @@ describe('what is wrong', () => {
     await client.query(
       `create view system_metrics as select id, "timestamp", metric_name, (1 / (id - id))::float8 as metric_value, metric_unit, created_at from hidden`,
     );
-    await client.query(`insert into hidden ("timestamp", metric_name, metric_value) values ($1, 'a', 1)`, [new Date(NOW)]);
+    await client.query(`insert into hidden ("timestamp", metric_name, metric_value) values ($1, 'a', 1)`, [
+      new Date(NOW),
+    ]);
     const failed = await get('/api/chart/system_metrics');
     await client.query('drop view system_metrics');
     await client.query('alter table hidden rename to system_metrics');
