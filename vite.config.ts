@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type UserConfig } from 'vite';
+import { trimUplot } from './scripts/trim-uplot.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -11,6 +12,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const client: UserConfig = {
   root: at('client'),
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  plugins: [trimUplot()],
   build: {
     outDir: at('dist/client'),
     emptyOutDir: true,

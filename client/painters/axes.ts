@@ -95,8 +95,11 @@ export function timeAxis(drawn: () => Drawn): { scale: uPlot.Scale; axis: uPlot.
       space: 1,
       splits: (u) => ticksOf(u).ticks,
       values: (u, splits) => {
-        const { frame } = drawn();
-        return frame.timeAxis ? timeLabels(splits, ticksOf(u).step, frame.zone) : splits.map(() => '');
+        const { frame, palette } = drawn();
+        if (!frame.timeAxis) return splits.map(() => '');
+        const labels = timeLabels(splits, ticksOf(u).step, frame.zone);
+        // A label at the left end would run into the zone's name there.
+        return labels.map((label, i) => (u.valToPos(splits[i] ?? 0, 'x') < palette.textSize * 1.8 ? '' : label));
       },
       size: () => (drawn().frame.timeAxis ? timeAxisHeight(drawn().palette.textSize) : 6),
     },

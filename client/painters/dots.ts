@@ -44,6 +44,7 @@ export function paintNotes(surface: Surface, lines: readonly PaneLine[], from: n
   const height = palette.textSize * ratio * 1.2;
   ctx.save();
   ctx.font = `500 ${(palette.textSize - 1) * ratio}px ${palette.font}`;
+  ctx.textAlign = 'left';
   ctx.textBaseline = 'middle';
   ctx.lineJoin = 'round';
   ctx.lineWidth = 3 * ratio;

@@ -19,6 +19,7 @@ const TIME_STEPS: readonly number[] = [
   12 * HOUR,
   DAY,
   2 * DAY,
+  3 * DAY,
   7 * DAY,
 ];
 

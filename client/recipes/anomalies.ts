@@ -39,6 +39,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
         slot: slots.get(named.name) ?? 0,
         format: only === undefined ? zText : (value) => compact(value),
         labelled: false,
+        polled: false,
       });
     }),
     weight: 1,

@@ -39,6 +39,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       slot: slots.get(named.name) ?? 0,
       format: isAnnual ? (rate) => percent(rate, 2, 'plus') : rateText,
       labelled: true,
+      polled: true,
     });
     const row = (index: number) => [
       ...rowFigures(view.stream, named.line, index, context),

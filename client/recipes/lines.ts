@@ -91,10 +91,10 @@ export function staleMark(view: StreamView, line: LineView, now: number): string
 }
 
 /**
- * Rows farther apart than this are not joined: a dozen times their usual spacing, so that the irregular trades of a
- * strategy hold together, and at least three pixels of history.
+ * Rows of a polled line that are farther apart than this are not joined: a dozen times their usual spacing, and at least
+ * three pixels of history. Lines of events have no spacing to judge by; they are joined whatever lies between.
  */
-export function breakAfter(line: LineView, rangeMs: number): number | null {
+function breakAfter(line: LineView, rangeMs: number): number | null {
   if (line.spacingMs === null) return null;
   return Math.max(120_000, 12 * line.spacingMs, rangeMs / 300);
 }
@@ -104,14 +104,17 @@ export function paneLine(
   view: StreamView,
   { name, line }: NamedLine,
   context: RecipeContext,
-  drawn: Pick<PaneLine, 'values' | 'side' | 'shape' | 'slot' | 'format'> & { readonly labelled: boolean },
+  drawn: Pick<PaneLine, 'values' | 'side' | 'shape' | 'slot' | 'format'> & {
+    readonly labelled: boolean;
+    readonly polled: boolean;
+  },
 ): PaneLine {
-  const { labelled, ...rest } = drawn;
+  const { labelled, polled, ...rest } = drawn;
   const base = {
     ...rest,
     name,
     times: line.times,
-    breakAfterMs: breakAfter(line, context.rangeMs),
+    breakAfterMs: polled ? breakAfter(line, context.rangeMs) : null,
     staleFor: staleMark(view, line, context.now),
     row: (index: number) => rowFigures(view.stream, line, index, context),
   };

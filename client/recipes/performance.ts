@@ -67,16 +67,15 @@ function picture(view: StreamView, context: RecipeContext): Picture {
   );
   const panes = parts(isRunning, quoteOf(context.symbol)).map((part): Pane => {
     const drawn = lines.map((named): PaneLine => {
-      const made = paneLine(view, named, context, {
+      return paneLine(view, named, context, {
         values: part.values(named.line),
         side: 'left',
         shape: part.shape,
         slot: slots.get(named.name) ?? 0,
         format: part.format,
         labelled: true,
+        polled: false,
       });
-      // A sum stands until the next row, however late that comes.
-      return isRunning ? { ...made, breakAfterMs: null } : made;
     });
     const { id, title, left, guides, weight } = part;
     return { id, title, left, right: null, guides, lines: drawn, weight };

@@ -38,6 +38,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       slot,
       format: (value) => fixed(value, 2),
       labelled: true,
+      polled: false,
     });
     const expected = paneLine(view, named, context, {
       values: pnl.get(named.name) ?? new Float64Array(0),
@@ -46,6 +47,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       slot,
       format: (value) => compact(value, 'plus'),
       labelled: true,
+      polled: false,
     });
     // Staleness is said once a line.
     return hasPnl ? [confidence, { ...expected, staleFor: null }] : [confidence];

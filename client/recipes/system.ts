@@ -61,6 +61,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
           slot: slots.get(named.name) ?? 0,
           format: (value) => text(value, unit),
           labelled: true,
+          polled: true,
         }),
       ),
       weight: 1,
