@@ -33,6 +33,7 @@ export class ShownStream {
   dirty = false;
   /** What was last shown beside the rows. */
   #mark = '';
+  #rowsShown = 0;
 
   constructor(name: StreamName, picture: Picture, points: number) {
     this.name = name;
@@ -44,14 +45,16 @@ export class ShownStream {
 
   /** Whether something beside the rows is not as it is shown: a state, a reason, a line's age, the count of rows. */
   isOutdated(moment: Moment): boolean {
-    return this.#markOf(moment) !== this.#mark;
+    const rows = moment.countsFollow ? this.series.rowsLastHour(moment.now) : this.#rowsShown;
+    return this.#markOf(moment, rows) !== this.#mark;
   }
 
   /** Builds the view anew. */
   build(moment: Moment): void {
     const { machine, now, holes } = moment;
     const reason = offReason(machine, this.name);
-    this.#mark = this.#markOf(moment);
+    this.#rowsShown = this.series.rowsLastHour(now);
+    this.#mark = this.#markOf(moment, this.#rowsShown);
     this.dirty = false;
     this.view.value = {
       stream: this.name,
@@ -64,12 +67,12 @@ export class ShownStream {
     };
   }
 
-  #markOf({ machine, now, holes, countsFollow }: Moment): string {
+  #markOf({ machine, now, holes }: Moment, rows: number): string {
     return [
       chartState(machine.state, machine.phase(this.name), this.series, now),
       offReason(machine, this.name),
       this.series.staleMark(now),
-      countsFollow ? this.series.rowsLastHour(now) : '',
+      rows,
       // An open hole grows with every second.
       holes.isOpen ? Math.floor(now / 1000) : '',
     ].join('\n');
