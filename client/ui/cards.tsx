@@ -73,7 +73,7 @@ function Card({ store, stream }: { store: Store; stream: StreamName }) {
   const state = useComputed(() => store.stream(stream).value.state);
   const { content, rowsLastHour, from, to } = picture.value;
   return (
-    <article class="card" data-card={stream} data-stream={stream} data-state={state.value}>
+    <article class="card" data-card={stream} data-card-state={state.value}>
       <h2 class="card-label">
         {content?.label ?? RECIPES[stream].title}
         <span>{content?.source ?? ''}</span>
