@@ -9,6 +9,9 @@ import { isStreamName, type StreamName } from '../../shared/streams.ts';
 
 export const HEARTBEAT_MS = 5000;
 
+/** What most tests want. */
+export const WANT: Want = { stream: 'funding_rates', keys: ['BTC/USDT'], range: '24h', points: 1200 };
+
 interface Subscription {
   readonly id: string;
   readonly stream: StreamName;
@@ -347,4 +350,18 @@ export class FeedWorld {
   #send(frame: ServerFrame): void {
     this.session?.toClient.push(JSON.stringify(frame));
   }
+}
+
+/** Lets everything under way arrive. */
+export function settle(world: FeedWorld): void {
+  while (world.deliver() || world.serve() || world.pay());
+}
+
+/** A world that is live, with one want and one row. */
+export function liveWorld(): FeedWorld {
+  const world = new FeedWorld(() => 0.5, [WANT]);
+  world.commit('funding_rates', 'BTC/USDT', 1);
+  settle(world);
+  if (world.feed.state.name !== 'live') throw new Error(`expected to be live, is ${world.feed.state.name}`);
+  return world;
 }
