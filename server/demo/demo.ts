@@ -102,7 +102,7 @@ export function createDemo(deps: DemoDependencies): Demo {
       const rows = await fillHistory({
         from,
         to: now,
-        newest: newest === null ? new Map() : await readNewestTimes(sql, now),
+        newest: await readNewestTimes(sql, now),
         simulation,
         recorded: replay === null ? null : replay.fill,
         metrics: createMetricHistory(seed, read()),

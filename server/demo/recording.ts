@@ -59,10 +59,9 @@ export async function readRecording(path: string): Promise<Recording> {
     }
   };
   try {
+    const packed = await isGzip(path);
     const source = createReadStream(path);
-    const steps: [Readable, ...NodeJS.ReadWriteStream[]] = (await isGzip(path))
-      ? [source, createGunzip(), parser]
-      : [source, parser];
+    const steps: [Readable, ...NodeJS.ReadWriteStream[]] = packed ? [source, createGunzip(), parser] : [source, parser];
     await Promise.all([pipeline(steps), collect(parser)]);
   } catch (error) {
     if (error instanceof CodedError) throw error;

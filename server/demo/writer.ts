@@ -92,7 +92,7 @@ export function createWriter(sql: Sql, log: Pick<Logger, 'error'>): Writer {
             await sql.query(text, values);
             written += rows;
           } catch (error) {
-            if (!isOurFault(error)) throw error;
+            if (!isForeignTable(error)) throw error;
             if (!refused.has(table)) {
               log.error(
                 { table, reason: messageOf(error) },
@@ -108,8 +108,8 @@ export function createWriter(sql: Sql, log: Pick<Logger, 'error'>): Writer {
   };
 }
 
-/** Class 42: a missing table or column, a foreign type, no right to write. It will not pass by itself. */
-function isOurFault(error: unknown): boolean {
+/** Class 42: a missing table or column, a foreign type, no right to it. It will not pass by itself. */
+export function isForeignTable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('42');
 }
 
