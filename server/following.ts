@@ -10,7 +10,7 @@ import type { LateDatabase } from './db/database.ts';
 import { Doorbell } from './db/doorbell.ts';
 import { inspect, reasonOf, type StreamInspection } from './db/inspect.ts';
 import { errorCode, isDatabaseAway } from './db/queryable.ts';
-import { Runs, standbyError } from './db/run.ts';
+import { Runs, STANDBY } from './db/run.ts';
 import { CodedError, messageOf } from './errors.ts';
 import type { Hub } from './feed/hub.ts';
 import type { Position } from './feed/ports.ts';
@@ -104,8 +104,11 @@ export class Following implements ServiceStatus {
     try {
       const pool = await this.#options.database.open();
       const { server, streams } = await inspect(pool);
-      if (server.inRecovery) throw standbyError();
       this.#setDatabase('up');
+      if (server.inRecovery) {
+        for (const { stream } of streams) await this.#turnOff(stream, STANDBY.reason, STANDBY.mend);
+        return;
+      }
       for (const inspection of streams) await this.#judge(inspection);
       await this.#listen();
     } catch (error) {
@@ -212,15 +215,14 @@ export class Following implements ServiceStatus {
   #failed(error: unknown, what: string): void {
     if (this.#stopped) return;
     this.#options.counters.add('database_errors_total');
-    const away =
-      isDatabaseAway(error) ||
-      (error instanceof CodedError && (error.code === 'database_away' || error.code === 'STANDBY'));
+    const own = error instanceof CodedError ? error.code : null;
+    const away = isDatabaseAway(error) || own === 'database_away';
     const wasUp = this.#database === 'up';
     if (away) this.#setDatabase('down');
     // One line when it goes, not one a second while it is away.
     if (!away || wasUp) this.#options.log.warn({ err: error }, `${what}: ${messageOf(error)}`);
     const code = errorCode(error);
-    if (code !== undefined && SHAPE_CODES.has(code)) void this.#inspect();
+    if (own === STANDBY.code || (code !== undefined && SHAPE_CODES.has(code))) void this.#inspect();
   }
 
   #setDatabase(state: 'up' | 'down'): void {

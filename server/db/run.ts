@@ -12,11 +12,16 @@ const identity = z.tuple([z.object({ system: z.string(), timeline: z.string() })
 /** SQL that prints when the server was started, in microseconds since the epoch: cheap, so every look asks for it. */
 export const STARTED_AT = `(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text`;
 
-/** Thrown where a standby answers: its snapshots leave running transactions out, so it cannot be followed. */
+/** Why a standby cannot be followed: its snapshots leave running transactions out, and it takes no LISTEN. */
+export const STANDBY = {
+  code: 'standby',
+  reason: 'the database is a standby (pg_is_in_recovery() is true)',
+  mend: 'Point DATABASE_URL or DB_HOST at the primary',
+} as const;
+
+/** Thrown where a standby answers a look. */
 export function standbyError(): CodedError {
-  return new CodedError('STANDBY', 'the database is a standby (pg_is_in_recovery() is true)', {
-    mend: 'point DATABASE_URL or DB_HOST at the primary',
-  });
+  return new CodedError(STANDBY.code, STANDBY.reason, { mend: STANDBY.mend });
 }
 
 /** Names runs; what costs more than a glance is asked for once a run. */

@@ -1,4 +1,6 @@
 /** The database goes, comes back, loses its listener or crashes; the feed loses and doubles nothing. */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { migrate } from '../../server/db/migrate.ts';
@@ -49,7 +51,10 @@ async function idsIn(): Promise<Set<number>> {
 }
 
 async function withDashboard(body: (dashboard: Dashboard, feed: FeedSocket) => Promise<void>): Promise<void> {
-  const dashboard = await startDashboard(server.url, { DASHBOARD_TICK_SECONDS: '1', DASHBOARD_HEARTBEAT_SECONDS: '0.2' });
+  const dashboard = await startDashboard(server.url, {
+    DASHBOARD_TICK_SECONDS: '1',
+    DASHBOARD_HEARTBEAT_SECONDS: '0.2',
+  });
   const feed = await FeedSocket.open(dashboard.feedUrl);
   try {
     await feed.subscribe({ id: 'all', stream: 'system_metrics' });
@@ -61,6 +66,15 @@ async function withDashboard(body: (dashboard: Dashboard, feed: FeedSocket) => P
 }
 
 const doorbellUp = (feed: FeedSocket) => (): boolean => feed.of('heartbeat').at(-1)?.doorbell === 'up';
+
+/** Has the server come up as a standby, or as a primary again. */
+async function restartAs(role: 'standby' | 'primary'): Promise<void> {
+  await server.stop('fast');
+  const mark = join(server.dataDir, 'standby.signal');
+  if (role === 'standby') await writeFile(mark, '');
+  else await rm(mark);
+  await server.start();
+}
 
 describe('the feed over faults of the database', () => {
   it('F4 F5 delivers by the tick while the listening backend is dead, and hears again after it', async () => {
@@ -124,6 +138,31 @@ describe('the feed over faults of the database', () => {
     await feed.until(() => feed.deltaIds().includes(id));
     await feed.close();
     await dashboard.stop();
+  });
+
+  it('refuses to follow a standby, says why, and goes on once it is a primary', async () => {
+    await restartAs('standby');
+    const dashboard = await startDashboard(server.url, { DASHBOARD_TICK_SECONDS: '1' });
+    const feed = await FeedSocket.open(dashboard.feedUrl);
+    try {
+      await vi.waitFor(async () => {
+        const answer = await fetch(`${dashboard.url}/api/health`);
+        expect(await answer.json()).toMatchObject({
+          streams: { anomalies: { state: 'off', reason: expect.stringContaining('standby') } },
+        });
+      });
+      feed.say({ type: 'subscribe', id: 'a', stream: 'system_metrics' });
+      await feed.until(() => feed.of('error').length > 0);
+      expect(feed.of('error')[0]).toMatchObject({ code: 'unavailable', message: expect.stringContaining('primary') });
+      await restartAs('primary');
+      await vi.waitFor(async () => {
+        const answer = await fetch(`${dashboard.url}/api/health`);
+        expect(await answer.json()).toMatchObject({ status: 'healthy', streams: { anomalies: { state: 'live' } } });
+      }, 20_000);
+    } finally {
+      await feed.close();
+      await dashboard.stop();
+    }
   });
 
   it('F4 delivers everything by the tick alone where no trigger rings', async () => {

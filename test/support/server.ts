@@ -17,6 +17,8 @@ export interface PrivateServer {
   readonly url: string;
   /** Process id of the running server. */
   readonly pid: number;
+  /** Its data folder. */
+  readonly dataDir: string;
   /** Ends the server: `fast` closes the connections, `immediate` is a crash. */
   stop(mode?: StopMode): Promise<void>;
   /** Starts it again after a stop, on the same port. */
@@ -59,6 +61,7 @@ export async function startServer(
   return {
     config: { host: '127.0.0.1', port, user: SUPERUSER, password: PASSWORD, database: 'postgres' },
     url: `postgresql://${SUPERUSER}:${PASSWORD}@127.0.0.1:${port}/postgres`,
+    dataDir: place.dataDir,
     get pid() {
       return cluster.pid;
     },
