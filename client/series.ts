@@ -48,14 +48,23 @@ export class StreamSeries {
     return this.#loaded;
   }
 
+  /** Whether what is shown is right, and only a finer one of it is on its way. */
+  get refining(): boolean {
+    return this.#loaded && this.#shown.points !== this.#picture.points;
+  }
+
   /** Whether a load has begun that has brought nothing yet. */
   get awaiting(): boolean {
     return this.#fresh !== null && this.#fresh.size === 0;
   }
 
-  /** Asks for another picture. One that differs in fineness only leaves the shown one valid. */
+  /**
+   * Asks for another picture. One that differs in fineness only leaves the shown one valid, and one that is not finer is
+   * there already.
+   */
   ask(picture: Picture): void {
     const same = picture.range === this.#picture.range && sameKeys(picture.keys, this.#picture.keys);
+    if (same && this.#loaded && picture.points <= this.#picture.points) return;
     this.#picture = picture;
     if (!same) this.#loaded = false;
   }
@@ -69,6 +78,7 @@ export class StreamSeries {
   load(frame: Frame<'snapshot'>, now: number): void {
     this.#begin();
     this.#fresh?.add(frame.key);
+    this.#shown = this.#picture;
     this.#channels.set(frame.key, new Channel(STREAMS[this.#name], frame.key, this.#window(), now, frame));
   }
 

@@ -69,9 +69,8 @@ export function createStore(deps: StoreDeps): Store {
 
   /** Wants what the visitor chose. Returns whether that is another picture, not only a finer one. */
   function ask(held: ShownStream): boolean {
-    const picture = pictureOf(held.name, held.points);
-    held.series.ask(picture);
-    hear({ type: 'want', want: { stream: held.name, ...picture } });
+    held.series.ask(pictureOf(held.name, held.points));
+    hear({ type: 'want', want: { stream: held.name, ...held.series.picture } });
     return !held.series.loaded;
   }
 

@@ -1,5 +1,5 @@
 /** What the visitor chose: symbol and range live in the URL, so that a link shows the same; the rest is remembered here. */
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import { RANGES, type RangeName, REFRESHES, type RefreshName } from './model.ts';
 
 /** Themes; `system` follows the operating system's. */
@@ -96,11 +96,14 @@ export function createView(environment: ViewEnvironment): View {
 
   const dispose = environment.onNavigate(() => {
     const now = parseQuery(environment.query());
-    if (now.symbol !== null) {
-      symbolChosen = true;
-      symbol.value = now.symbol;
-    }
-    range.value = now.range ?? DEFAULT_RANGE;
+    // In one step, or the rows of the new symbol would be asked for in the old range first.
+    batch(() => {
+      if (now.symbol !== null) {
+        symbolChosen = true;
+        symbol.value = now.symbol;
+      }
+      range.value = now.range ?? DEFAULT_RANGE;
+    });
   });
 
   return {

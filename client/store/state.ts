@@ -8,7 +8,7 @@ import type { StreamSeries } from '../series.ts';
 export function chartState(
   feed: State,
   phase: ReturnType<Feed['phase']>,
-  series: Pick<StreamSeries, 'loaded' | 'awaiting' | 'health'>,
+  series: Pick<StreamSeries, 'loaded' | 'refining' | 'awaiting' | 'health'>,
   now: number,
 ): ChartState {
   if (phase?.name === 'off') return 'off';
@@ -19,12 +19,12 @@ export function chartState(
     case 'live':
       return series.health(now);
     case 'receiving':
-      return series.awaiting ? 'loading' : series.health(now);
+      return series.awaiting && !series.refining ? 'loading' : series.health(now);
     // Rows are known to be missing.
     case 'gap':
       return 'stale';
     default:
-      return 'loading';
+      return series.refining ? series.health(now) : 'loading';
   }
 }
 

@@ -179,7 +179,23 @@ describe('the store', () => {
     expect(page.asked).toHaveLength(before);
     await page.clock.pass(200);
     expect(page.asked.slice(before).map(({ stream, points }) => [stream, points])).toEqual([['funding_rates', 1800]]);
+    expect(page.funding.state).toBe('live');
+    page.subscribed('funding_rates');
+    expect(page.funding.state).toBe('live');
     expect(page.rates).toEqual([1]);
+  });
+
+  test('another symbol does not load the metrics again, nor another URL everything twice', () => {
+    const page = livePage();
+    for (const stream of STREAM_NAMES) page.store.setChartWidth(stream, 500);
+    const before = page.asked.length;
+    page.view.setSymbol('ETH/USDT');
+    expect(page.asked.slice(before).map(({ stream }) => stream)).toEqual(STREAM_NAMES.slice(0, 4));
+    page.browser.go('?symbol=ADA/USDT&range=7d');
+    expect(page.asked.slice(before + 4).map(({ keys, range }) => [keys?.[0], range])).toEqual([
+      ...Array.from({ length: 4 }, () => ['ADA/USDT', '7d']),
+      [undefined, '7d'],
+    ]);
   });
 
   test('loads the symbols at every connect, and again soon where that failed', async () => {
