@@ -10,8 +10,8 @@ import { readCells } from './queryable.ts';
 
 export const MINUTE_MS = 60_000;
 export const MINUTES = 60;
-/** Keys that are read together. */
-export const KEYS_AT_ONCE = 16;
+/** Keys that are read together: of ranges, whose rows are held for all of them; and of `latest`, one row a line. */
+export const KEYS_AT_ONCE = { window: 16, latest: 128 } as const;
 /** Rows of a range that are read together with the other ranges'; a range with more is read on its own, by a cursor. */
 const FIRST_ROWS = 2_000;
 /** Rows a round trip of a cursor. */
@@ -78,7 +78,9 @@ export async function readFirst(client: Queryable, plan: Plan, keys: readonly st
   return channels;
 }
 
-async function addRanges(client: Queryable, { queries }: Plan, channels: readonly Channel[]): Promise<void> {
+async function addRanges(client: Queryable, { queries }: Plan, asked: readonly Channel[]): Promise<void> {
+  // PostgreSQL knows no text with NUL in it: such a key has no rows, and asking for it would end the transaction of all.
+  const channels = asked.filter(({ key }) => !key.includes('\0'));
   if (!queries.lineByLine) {
     for (const channel of channels) channel.ranges.push({ channel, part: 'key', series: null, first: [] });
     return;

@@ -62,8 +62,9 @@ export async function* readChannels(
         `at most ${request.pointLimit} are answered at once: ask for fewer keys or points`,
     );
   }
-  for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
-    const channels = await readFirst(client, plan, keys.slice(start, start + KEYS_AT_ONCE));
+  const atOnce = KEYS_AT_ONCE[request.range.kind];
+  for (let start = 0; start < keys.length; start += atOnce) {
+    const channels = await readFirst(client, plan, keys.slice(start, start + atOnce));
     for (const channel of channels) {
       await readRest(client, plan, channel);
       yield describe(plan, channel);

@@ -154,6 +154,19 @@ describe('what a snapshot holds', () => {
     }
   });
 
+  it('has nothing of a key that no database can hold, and goes on', async () => {
+    await rate(-1000);
+    await metric(-1000, 1);
+    for (const [stream, key] of [
+      [STREAMS.funding_rates, 'BTC/USDT'],
+      [STREAMS.system_metrics, 'latency'],
+    ] as const) {
+      const odd = ['a\0b', '\ud800', 'it\'s "odd"{,}\\', '', key];
+      const read = await snapshots(stream, { keys: odd });
+      expect(read.map(({ frame }) => frame.rows_total)).toEqual([0, 0, 0, 0, 1]);
+    }
+  });
+
   it('counts rows by minute over the last hour, whatever the range', async () => {
     const minute = Math.floor(NOW / 60_000) * 60_000;
     const start = minute - 59 * 60_000;
