@@ -2,10 +2,10 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readSnapshot } from '../../server/db/history.ts';
-import { historyQueries } from '../../server/db/history-sql.ts';
-import { LimitError, type SnapshotRequest } from '../../server/feed/ports.ts';
-import { type Frame, serverFrame } from '../../shared/protocol.ts';
+import type { SnapshotRequest } from '../../server/feed/ports.ts';
+import type { Frame } from '../../shared/protocol.ts';
 import { STREAM_LIST, STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
+import { readFrames } from '../support/history.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 
 const HOUR = 3_600_000;
@@ -26,33 +26,8 @@ beforeEach(async () => {
 
 const WINDOW = { kind: 'window', ms: HOUR } as const;
 
-/** Reads as the feed does, and parses what comes as the frames that it becomes. */
-async function snapshots(
-  stream: StreamDeclaration,
-  request: Partial<SnapshotRequest> = {},
-): Promise<readonly { readonly frame: Frame<'snapshot'>; readonly body: string }[]> {
-  await client.query('begin isolation level repeatable read read only');
-  try {
-    const read: { frame: Frame<'snapshot'>; body: string }[] = [];
-    const asked = {
-      keys: null,
-      range: WINDOW,
-      resolution: { points: 1200 },
-      now: NOW,
-      pointLimit: 500_000,
-      ...request,
-    };
-    for await (const { key, body } of readSnapshot(client, stream, asked)) {
-      const text = `{"type":"snapshot","id":"a","stream":"${stream.name}","key":${JSON.stringify(key)},"cursor":"c",${body}}`;
-      const frame = serverFrame.parse(JSON.parse(text));
-      if (frame.type !== 'snapshot') throw new Error(`a ${frame.type} came out`);
-      read.push({ frame, body });
-    }
-    return read;
-  } finally {
-    await client.query('rollback');
-  }
-}
+const snapshots = (stream: StreamDeclaration, request: Partial<SnapshotRequest> = {}) =>
+  readFrames(client, stream, { now: NOW, ...request });
 
 async function only(stream: StreamDeclaration, request: Partial<SnapshotRequest>): Promise<Frame<'snapshot'>> {
   const [first, ...others] = await snapshots(stream, request);
@@ -353,80 +328,5 @@ describe('arrival', () => {
       ['loud', NOW - HOUR + 1_500_000, 1000],
       ['quiet', NOW - HOUR, null],
     ]);
-  });
-});
-
-describe('limits and plans', () => {
-  it('F2 refuses more points than are allowed, with the figures', async () => {
-    for (const name of ['a', 'b', 'c']) await metric(-1000, 1, name);
-    const request = { resolution: { points: 100 }, pointLimit: 299 };
-    await expect(snapshots(STREAMS.system_metrics, request)).rejects.toThrow(LimitError);
-    await expect(snapshots(STREAMS.system_metrics, request)).rejects.toThrow(
-      /3 keys.*100 points each are 300 points; at most 299/,
-    );
-    await expect(snapshots(STREAMS.system_metrics, { ...request, keys: ['a', 'b'] })).resolves.toHaveLength(2);
-    await expect(
-      snapshots(STREAMS.system_metrics, { keys: ['a'], resolution: { bucketMs: 1 }, pointLimit: 500_000 }),
-    ).rejects.toThrow(/3600000 points; at most 500000/);
-  });
-
-  it('leaves no cursor behind when its reader breaks off', async () => {
-    await client.query(
-      `insert into system_metrics ("timestamp", metric_name, metric_value)
-       select $1::timestamptz + i * interval '100 ms', 'm' || i % 2, i from generate_series(0, 9999) i`,
-      [at(-HOUR / 2)],
-    );
-    await client.query('begin isolation level repeatable read read only');
-    const request = { keys: null, range: WINDOW, resolution: { points: 16 }, now: NOW, pointLimit: 500_000 };
-    for await (const { key } of readSnapshot(client, STREAMS.system_metrics, request)) {
-      expect(key).toBe('m0');
-      break;
-    }
-    const { rows } = await client.query(`select name from pg_cursors`);
-    await client.query('commit');
-    expect(rows).toEqual([]);
-  });
-
-  it('lists keys and reads lines without ever going through a whole table', async () => {
-    await client.query(
-      `insert into funding_rates ("timestamp", symbol, exchange, funding_rate)
-       select $1::timestamptz - i * interval '1 second', 'S' || i % 20, 'e' || (i / 20) % 3, 0 from generate_series(1, 30000) i`,
-      [at(0)],
-    );
-    await client.query(
-      `insert into anomalies ("timestamp", symbol, data_type, value, z_score)
-       select $1::timestamptz - i * interval '1 second', 'S' || i % 20, 'd', 0, 0 from generate_series(1, 30000) i`,
-      [at(0)],
-    );
-    await client.query('analyze funding_rates, anomalies');
-    const plan = async (text: string, values: readonly unknown[]): Promise<string> => {
-      const { rows } = await client.query<{ 'QUERY PLAN': string }>({ text: `explain ${text}`, values: [...values] });
-      return rows.map((row) => row['QUERY PLAN']).join('\n');
-    };
-    const rates = historyQueries(STREAMS.funding_rates);
-    const anomalies = historyQueries(STREAMS.anomalies);
-    expect([rates.lineByLine, anomalies.lineByLine]).toEqual([true, false]);
-    const since = NOW - HOUR / 4;
-    const plans = [
-      await plan(rates.keys, []),
-      await plan(rates.keysSince, [since]),
-      await plan(rates.lines, [['S3']]),
-      await plan(rates.first('line'), [['S3'], ['e1'], since, 2001]),
-      await plan(rates.all('line'), [['S3'], ['e1'], since]),
-      await plan(rates.newest('line'), [['S3'], ['e1']]),
-      await plan(rates.arrivals('line'), [['S3'], ['e1'], NOW]),
-      await plan(rates.newestArrival, [NOW]),
-      await plan(rates.page, ['S3', since, 100]),
-      await plan(anomalies.keys, []),
-      await plan(anomalies.keysSince, [since]),
-      await plan(anomalies.first('key'), [['S3'], [null], since, 2001]),
-      await plan(anomalies.newestOther, [['S3'], ['["d"]']]),
-      await plan(anomalies.arrivals('key'), [['S3'], [null], NOW]),
-      await plan(anomalies.page, ['S3', since, 100]),
-    ];
-    for (const text of plans) {
-      expect(text).not.toContain('Seq Scan');
-      expect(text).toContain('Index');
-    }
   });
 });
