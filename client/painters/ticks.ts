@@ -59,18 +59,19 @@ export function valueLabels(ticks: readonly number[], style: AxisStyle): string[
   const isPercent = style === 'percent' || style === 'percent-signed';
   const factor = isPercent ? 100 : 1;
   const greatest = Math.max(...ticks.map((tick) => Math.abs(tick * factor)), 0);
-  const [divisor, suffix] = suffixOf(greatest);
+  const step = ticks.length > 1 ? Math.abs((ticks[1] ?? 0) - (ticks[0] ?? 0)) * factor : greatest;
+  const [divisor, suffix] = suffixOf(greatest, step);
   const scale = factor / divisor;
-  const step = ticks.length > 1 ? Math.abs((ticks[1] ?? 0) - (ticks[0] ?? 0)) * scale : greatest / divisor;
-  const decimals = stepDecimals(step);
+  const decimals = stepDecimals(step / divisor);
   const sign = style === 'signed' || style === 'percent-signed' ? 'plus' : 'plain';
   return ticks.map((tick) => (tick === 0 ? '0' : fixed(tick * scale, decimals, sign) + suffix));
 }
 
-function suffixOf(greatest: number): readonly [number, string] {
-  if (greatest >= 2e9) return [1e9, 'G'];
-  if (greatest >= 2e6) return [1e6, 'M'];
-  if (greatest >= 1e4) return [1e3, 'k'];
+/** The suffix that makes labels short; one that would take more than three decimals to tell ticks apart does not. */
+function suffixOf(greatest: number, step: number): readonly [number, string] {
+  if (greatest >= 2e9 && step >= 1e6) return [1e9, 'G'];
+  if (greatest >= 2e6 && step >= 1e3) return [1e6, 'M'];
+  if (greatest >= 1e4 && step >= 1) return [1e3, 'k'];
   return [1, ''];
 }
 
