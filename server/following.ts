@@ -9,6 +9,7 @@ import { SnapshotLog } from './db/changes.ts';
 import type { LateDatabase } from './db/database.ts';
 import { Doorbell } from './db/doorbell.ts';
 import { inspect, reasonOf, type StreamInspection } from './db/inspect.ts';
+import { OverlapLog } from './db/overlap.ts';
 import { errorCode, isDatabaseAway } from './db/queryable.ts';
 import { Runs, STANDBY } from './db/run.ts';
 import { CodedError, messageOf } from './errors.ts';
@@ -20,6 +21,12 @@ import type { SelfMeasurement } from './measured.ts';
 import type { Counters, ServiceStatus, StreamStatus } from './status.ts';
 
 const RETRY_MS = 1000;
+/** What is less of a stream whose table was not migrated. */
+const INEXACT = {
+  reason:
+    'its table has no cursor column, so rows come with the tick alone, found by their time of writing, which rests on assumptions',
+  mend: 'To make it immediate and exact, run: npm run migrate',
+} as const;
 /** SQL states that say that a table is not what it was: undefined table, column, function; insufficient privilege. */
 const SHAPE_CODES = new Set(['42P01', '42703', '42883', '42501']);
 
@@ -38,6 +45,8 @@ export class Following implements ServiceStatus {
   readonly #options: FollowingOptions;
   readonly #runs = new Runs();
   readonly #pumps = new Map<StreamName, Pump>();
+  /** Whether a followed stream has the exact cursor; absent where it is off. */
+  readonly #exact = new Map<StreamName, boolean>();
   readonly #streams = new Map<StreamName, StreamStatus>(STREAM_NAMES.map((name) => [name, { state: 'starting' }]));
   /** When each stream was last rung for, by a clock that never goes back. */
   readonly #rungAt = new Map<StreamName, number>();
@@ -92,8 +101,8 @@ export class Following implements ServiceStatus {
 
   #tick(): void {
     for (const pump of this.#pumps.values()) pump.tick();
-    // What was off may have been mended meanwhile, by a migration for instance.
-    if (this.#pumps.size < STREAM_NAMES.length) void this.#inspect();
+    // What is off or inexact may have been mended meanwhile, by a migration for instance.
+    if (STREAM_NAMES.some((name) => this.#exact.get(name) !== true)) void this.#inspect();
   }
 
   /** Looks at the catalogue, starts what can work and turns off what cannot; comes again where nobody answers. */
@@ -121,7 +130,7 @@ export class Following implements ServiceStatus {
 
   async #judge(inspection: StreamInspection): Promise<void> {
     const { stream } = inspection;
-    const fault = reasonOf(inspection) ?? unmigrated(inspection);
+    const fault = reasonOf(inspection);
     if (fault !== null) {
       await this.#turnOff(stream, fault.reason, fault.mend);
       return;
@@ -129,13 +138,19 @@ export class Following implements ServiceStatus {
     if (inspection.foreignCursorValues) {
       this.#options.log.warn({ stream }, 'rows carry transaction ids of another server; run: npm run migrate');
     }
-    if (!this.#pumps.has(stream)) await this.#startPump(inspection);
+    const exact = this.#exact.get(stream);
+    if (exact === inspection.cursorColumn) return;
+    // Migrated while it was followed by the weaker cursor, or the other way round.
+    if (exact !== undefined) await this.#turnOff(stream, 'its table has changed', 'Subscribe again');
+    this.#exact.set(stream, inspection.cursorColumn);
+    await this.#startPump(inspection);
   }
 
-  async #startPump({ stream, hypertable, relkind }: StreamInspection): Promise<void> {
+  async #startPump({ stream, hypertable, relkind, cursorColumn }: StreamInspection): Promise<void> {
     const { hub, counters, database, measured, tickMs } = this.#options;
     const pool = await database.open();
-    const log = new SnapshotLog(pool, STREAMS[stream], {
+    const Log = cursorColumn ? SnapshotLog : OverlapLog;
+    const log = new Log(pool, STREAMS[stream], {
       runs: this.#runs,
       partitioned: hypertable || relkind === 'p',
       refused: (count) => counters.add('rows_refused_total', count),
@@ -158,8 +173,7 @@ export class Following implements ServiceStatus {
         },
         failed: (error) => this.#failed(error, `a look at ${stream} failed`),
       },
-      tickMs,
-      () => hub.pause,
+      { tickMs, pause: () => hub.pause, tickOnly: !cursorColumn },
     );
     this.#pumps.set(stream, pump);
     hub.start(stream, (holder) => pump.hold(holder));
@@ -170,14 +184,20 @@ export class Following implements ServiceStatus {
     this.#setDatabase('up');
     this.#epoch = epochOf(position.run);
     if (this.stream(stream).state === 'live') return;
-    this.#streams.set(stream, { state: 'live' });
-    this.#options.log.info({ stream }, 'stream is live');
+    if (this.#exact.get(stream) === false) {
+      this.#streams.set(stream, { state: 'live', ...INEXACT });
+      this.#options.log.warn({ stream, ...INEXACT }, 'stream is live, but neither immediate nor exact');
+    } else {
+      this.#streams.set(stream, { state: 'live' });
+      this.#options.log.info({ stream }, 'stream is live');
+    }
   }
 
   async #turnOff(stream: StreamName, reason: string, mend: string): Promise<void> {
     const before = this.stream(stream);
     const pump = this.#pumps.get(stream);
     this.#pumps.delete(stream);
+    this.#exact.delete(stream);
     this.#streams.set(stream, { state: 'off', reason, mend });
     if (before.state === 'off' && before.reason === reason) return;
     this.#options.log.warn({ stream, reason, mend }, 'stream is off');
@@ -231,10 +251,4 @@ export class Following implements ServiceStatus {
     this.#options.log.info(`the database is ${state}`);
     this.#options.changed();
   }
-}
-
-/** A table that has no cursor yet. */
-function unmigrated({ cursorColumn, stream }: StreamInspection): { reason: string; mend: string } | null {
-  if (cursorColumn) return null;
-  return { reason: `table ${stream} has no cursor column yet`, mend: 'Run: npm run migrate' };
 }

@@ -1,10 +1,10 @@
 /** What the running service knows of itself: read by health, metrics and the heartbeat, written by the parts that know. */
 import type { StreamName } from '../shared/streams.ts';
 
-/** A stream as it stands: `off` streams say why, and what mends it. */
+/** A stream as it stands: `off` streams say why, and what mends it; so do live ones that fall short of what they could be. */
 export type StreamStatus =
   | { readonly state: 'starting' }
-  | { readonly state: 'live'; readonly note?: string }
+  | { readonly state: 'live'; readonly reason?: string; readonly mend?: string }
   | { readonly state: 'off'; readonly reason: string; readonly mend: string };
 
 /** Read side of the service's state. Ages are in ms, null where nothing has arrived yet. */

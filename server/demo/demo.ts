@@ -45,8 +45,10 @@ export interface Demo {
 /** Every symbol is polled once in this time, one after the other. */
 const ROUND_MS = 5_000;
 const METRICS_MS = 2_000;
-/** A symbol of the whole market is predicted this often; fewer symbols take more turns. */
+/** A symbol of the whole market is predicted this often. */
 const SIGNAL_MS = 15_000;
+/** However few the symbols are, turns come no faster than four times the ordinary. */
+const FASTEST_PACE = 0.25;
 /** From so many new rows on the planner's statistics are renewed at once instead of by autovacuum. */
 const MANY_ROWS = 5_000;
 
@@ -55,6 +57,9 @@ export function createDemo(deps: DemoDependencies): Demo {
   const { sql, clock, log, seed } = deps;
   const instruments = deps.replay ? deps.replay.recording.symbols.map(instrumentOf) : INSTRUMENTS;
   const simulation = createSimulation({ seed, instruments, rates: deps.replay === undefined });
+  const pace = Math.max(FASTEST_PACE, Math.min(1, instruments.length / INSTRUMENTS.length));
+  const roundMs = ROUND_MS * pace;
+  const metricsEvery = Math.ceil((METRICS_MS * instruments.length) / roundMs);
   const writer = createWriter(sql, log);
   const readHost = createHostMetrics();
   const read = (): Measured => ({ ...readHost(), ...deps.measured() });
@@ -75,15 +80,12 @@ export function createDemo(deps: DemoDependencies): Demo {
   const live = createLive({
     clock,
     log,
-    stepMs: ROUND_MS / simulation.symbols.length,
+    stepMs: roundMs / instruments.length,
     async write(time, turn) {
       const batch = emptyBatch();
       const symbol = simulation.symbols[turn % simulation.symbols.length];
-      const signalMs = Math.max(ROUND_MS, (SIGNAL_MS * simulation.symbols.length) / INSTRUMENTS.length);
-      if (symbol !== undefined) simulation.poll(symbol, time, signalMs, batch);
-      if (turn % Math.ceil((METRICS_MS * simulation.symbols.length) / ROUND_MS) === 0) {
-        batch.system_metrics.push(...metricRows(time, read()));
-      }
+      if (symbol !== undefined) simulation.poll(symbol, time, SIGNAL_MS * pace, batch);
+      if (turn % metricsEvery === 0) batch.system_metrics.push(...metricRows(time, read()));
       replay?.fill(time, batch);
       await writer.prepare(batch, { past: false })();
     },
@@ -104,6 +106,7 @@ export function createDemo(deps: DemoDependencies): Demo {
         to: now,
         newest: await readNewestTimes(sql, now),
         simulation,
+        pace,
         recorded: replay === null ? null : replay.fill,
         metrics: createMetricHistory(seed, read()),
         writer,

@@ -17,7 +17,7 @@ const DENSE = { pollMs: 30_000, signalMs: 40_000 } as const;
 const DENSE_FOR_MS = HOUR;
 
 /** Rows that are written together. */
-const PORTION = 6_000;
+const PORTION = 4_000;
 
 /** A round of polls of all symbols: symbol i of n comes i/n of `pollMs` after `start` (epoch ms). */
 interface Round {
@@ -34,6 +34,8 @@ export interface HistoryPlan {
   /** The newest row that each table has; what is not newer is there already. */
   readonly newest: ReadonlyMap<StreamName, number>;
   readonly simulation: Simulation;
+  /** Part of the ordinary time between polls and between signals: a market of few symbols takes its turns faster. */
+  readonly pace: number;
   /** Rows of a recording up to a time, where one is played. */
   readonly recorded: ((to: number, batch: Batch) => void) | null;
   /** The system metrics of a minute. */
@@ -44,15 +46,17 @@ export interface HistoryPlan {
 
 /** Fills the history and answers how many rows that took. `progress` counts rounds of polls. */
 export async function fillHistory(plan: HistoryPlan): Promise<number> {
-  const rounds = roundsBetween(plan.from, plan.to);
+  const rounds = roundsBetween(plan.from, plan.to, plan.pace);
   let portion = emptyBatch();
   let rows = 0;
   let pending = Promise.resolve(0);
   for (const [index, round] of rounds.entries()) {
     pollRound(plan, round, portion);
-    if (portion.funding_rates.length + portion.signal_predictions.length < PORTION && index < rounds.length - 1)
-      continue;
-    // The next portion is made while the database takes this one.
+    // While the database takes a portion the next one is made, and its answers are heard in between: each of them sends
+    // the next statement off. Timers and requests get their turn as well.
+    await new Promise((resolve) => setImmediate(resolve));
+    const size = portion.funding_rates.length + portion.signal_predictions.length;
+    if (size < PORTION && index < rounds.length - 1) continue;
     const write = plan.writer.prepare(onlyNewer(portion, plan.newest), { past: true });
     rows += await pending;
     pending = write();
@@ -60,20 +64,21 @@ export async function fillHistory(plan: HistoryPlan): Promise<number> {
     pending.catch(() => undefined);
     portion = emptyBatch();
     plan.progress(index + 1, rounds.length);
-    // Timers and requests get their turn, however long the history.
-    await new Promise((resolve) => setImmediate(resolve));
   }
   return rows + (await pending);
 }
 
-function roundsBetween(from: number, to: number): Round[] {
+function roundsBetween(from: number, to: number, pace: number): Round[] {
   const rounds: Round[] = [];
   const denseFrom = Math.floor((to - DENSE_FOR_MS) / SPARSE.pollMs) * SPARSE.pollMs;
-  for (let start = Math.floor(from / SPARSE.pollMs) * SPARSE.pollMs; start < denseFrom; start += SPARSE.pollMs) {
-    rounds.push({ start, ...SPARSE });
-  }
-  const first = Math.max(denseFrom, Math.floor(from / DENSE.pollMs) * DENSE.pollMs);
-  for (let start = first; start < to; start += DENSE.pollMs) rounds.push({ start, ...DENSE });
+  const add = (after: number, before: number, { pollMs, signalMs }: typeof SPARSE | typeof DENSE): void => {
+    const width = pollMs * pace;
+    for (let start = Math.floor(after / width) * width; start < before; start += width) {
+      rounds.push({ start, pollMs: width, signalMs: signalMs * pace });
+    }
+  };
+  add(from, denseFrom, SPARSE);
+  add(Math.max(from, denseFrom), to, DENSE);
   return rounds;
 }
 

@@ -37,6 +37,16 @@ export interface PumpEvents {
 /** Called between two looks, at exactly the held position; the receiver releases it. */
 export type Holder = (held: HeldPosition) => void;
 
+/** How often a pump looks. */
+export interface PumpPace {
+  /** The reconcile tick; a crash of the database is followed by a look from two ticks back. */
+  readonly tickMs: number;
+  /** Ms for which a ring need not be answered, because the writes to clients are paced. */
+  readonly pause: () => number;
+  /** True where looks are dear and nothing rings: none is made between two ticks without being asked for. */
+  readonly tickOnly: boolean;
+}
+
 interface Wish {
   cause: Cause;
   scope: Scope;
@@ -48,6 +58,7 @@ export class Pump {
   readonly #events: PumpEvents;
   readonly #reachMs: number;
   readonly #pause: () => number;
+  readonly #tickOnly: boolean;
   #position: Position | null = null;
   #sent: SentRows | null = null;
   /** True after a look broke off between batches: the next one covers the same ground. */
@@ -63,15 +74,15 @@ export class Pump {
   #idle: Promise<void> = Promise.resolve();
 
   /**
-   * @param tickMs the reconcile tick; a crash of the database is followed by a look from two ticks back.
-   * @param pause ms for which a ring need not be answered, because the writes to clients are paced.
+   * A pump looks when it is rung, ticked or asked for a held position, and by itself while a row may be hidden.
    */
-  constructor(log: ChangeLog, clock: Clock, events: PumpEvents, tickMs: number, pause: () => number = () => 0) {
+  constructor(log: ChangeLog, clock: Clock, events: PumpEvents, { tickMs, pause, tickOnly }: PumpPace) {
     this.#log = log;
     this.#clock = clock;
     this.#events = events;
     this.#reachMs = 2 * tickMs;
     this.#pause = pause;
+    this.#tickOnly = tickOnly;
   }
 
   /** The position up to which everything was handed on; null until the database was reached. */
@@ -165,7 +176,7 @@ export class Pump {
       const wait = afterGate ? this.#settleMs : GATE_MS;
       if (afterGate) this.#settleMs = Math.min(2 * this.#settleMs, SETTLE_LIMIT_MS);
       this.#later(wait, 'notify');
-    } else {
+    } else if (!this.#tickOnly) {
       this.#later(IDLE_MS, 'tick');
     }
   }

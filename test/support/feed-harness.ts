@@ -52,8 +52,7 @@ export class FeedHarness {
         rewound: (position) => this.hub.rewound(stream, position),
         failed: (error) => this.errors.push(error),
       },
-      TICK_MS,
-      () => this.hub.pause,
+      { tickMs: TICK_MS, pause: () => this.hub.pause, tickOnly: false },
     );
   }
 

@@ -1,0 +1,164 @@
+/**
+ * What is new in a table that has no cursor column: the rows written since a moment that lies before the start of every
+ * transaction that was open at the last look, without those that were met before. Weaker than a difference of snapshots,
+ * for it rests on assumptions: `created_at` is the start of the writing transaction (the column's default, now()), ids
+ * grow with time, and open transactions can be seen (of other roles only with pg_read_all_stats).
+ */
+import type pg from 'pg';
+import { quoteIdentifier, selectList } from '../../shared/columns.ts';
+import { type RowCodec, rowCodec } from '../../shared/rows.ts';
+import type { StreamDeclaration } from '../../shared/streams.ts';
+import type { Batch, Beginning, ChangedRow, ChangeLog, Look, OtherRun, Position, Scope } from '../feed/ports.ts';
+import { parseSnapshot } from '../feed/position.ts';
+import { HeldSnapshot } from './held.ts';
+import type { Cells, Queryable } from './queryable.ts';
+import { readCells } from './queryable.ts';
+import type { Runs } from './run.ts';
+import { STARTED_AT, standbyError } from './run.ts';
+import { newestArrival } from './symbols.ts';
+
+const BATCH_ROWS = 1000;
+/** Clocks and starts of transactions are not read at exactly the same moment. */
+const MARGIN_MS = 1000;
+/** How far ids may lie behind the newest without being taken for older: sequences may be handed out in blocks. */
+const ID_SLACK = 10_000;
+/** On hypertables and partitioned tables, rows dated longer before their writing than this are not found live. */
+const LATE_MS = 86_400_000;
+
+/** What a look begins with: where the database stands, and from when on rows may still appear (epoch ms). */
+interface Standing {
+  readonly position: Position;
+  readonly low: number;
+  readonly highestId: number;
+}
+
+export class OverlapLog implements ChangeLog {
+  readonly #pool: pg.Pool;
+  readonly #stream: StreamDeclaration;
+  readonly #codec: RowCodec;
+  readonly #runs: Runs;
+  readonly #partitioned: boolean;
+  readonly #refused: (count: number) => void;
+  /** Epoch ms; every row whose transaction began before was met. */
+  #low = 0;
+  /** Rows met that began after `#low`: identity to the epoch ms of `created_at`. */
+  #met = new Map<string, number>();
+  /** The highest id at the time of each look, oldest first; the first lies before `#low`. */
+  #ids: { readonly time: number; readonly id: number }[] = [];
+
+  constructor(
+    pool: pg.Pool,
+    stream: StreamDeclaration,
+    options: { readonly runs: Runs; readonly partitioned: boolean; readonly refused: (count: number) => void },
+  ) {
+    this.#pool = pool;
+    this.#stream = stream;
+    this.#codec = rowCodec(stream);
+    this.#runs = options.runs;
+    this.#partitioned = options.partitioned;
+    this.#refused = options.refused;
+  }
+
+  async begin(): Promise<Beginning> {
+    const held = await HeldSnapshot.open(this.#pool, this.#stream);
+    try {
+      const standing = await this.#standing(held.client);
+      this.#low = standing.low;
+      this.#ids = [{ time: standing.low, id: standing.highestId }];
+      this.#met.clear();
+      // What is there now is history, whatever transactions that began before may still add.
+      for await (const rows of this.#rows(held.client))
+        for (const [identity, created] of rows.keys) this.#met.set(identity, created);
+      const arrival = await newestArrival(held.client, this.#stream);
+      return { position: standing.position, highest: 0n, newestArrival: arrival };
+    } finally {
+      await held.release();
+    }
+  }
+
+  async look(from: Position, _scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun> {
+    const held = await HeldSnapshot.open(this.#pool, this.#stream);
+    let kept = false;
+    try {
+      const { position, low, highestId } = await this.#standing(held.client);
+      if (position.run !== from.run) return { otherRun: position };
+      for await (const batch of this.#rows(held.client)) {
+        const rows = batch.rows.filter((row) => !this.#met.has(identityOf(row)));
+        for (const [identity, created] of batch.keys) this.#met.set(identity, created);
+        if (rows.length > 0) sink({ from, to: position, rows });
+      }
+      this.#advance(low, highestId);
+      kept = hold;
+      return { position, unsettled: false, held: hold ? held.at(position) : null };
+    } finally {
+      if (!kept) await held.release();
+    }
+  }
+
+  #advance(low: number, highestId: number): void {
+    this.#ids.push({ time: Date.now(), id: highestId });
+    this.#low = Math.max(this.#low, low);
+    while (this.#ids[1] !== undefined && this.#ids[1].time <= this.#low - MARGIN_MS) this.#ids.shift();
+    for (const [identity, created] of this.#met) if (created < this.#low - 2 * MARGIN_MS) this.#met.delete(identity);
+  }
+
+  async #standing(db: Queryable): Promise<Standing> {
+    const [row] = await readCells(db, {
+      text: `select pg_current_snapshot()::text, ${STARTED_AT}, pg_is_in_recovery()::text,
+        (extract(epoch from least(clock_timestamp(), (select min(xact_start) from pg_stat_activity))) * 1000)::text,
+        coalesce((select id from ${quoteIdentifier(this.#stream.table)} order by id desc limit 1), 0)::text`,
+    });
+    const [snapshotText, startedAt, inRecovery, low, highestId] = row ?? [];
+    if (snapshotText == null || startedAt == null) throw new Error('the database answered a look without its snapshot');
+    if (inRecovery === 'true') throw standbyError();
+    const snapshot = parseSnapshot(snapshotText);
+    const run = await this.#runs.name(startedAt, db);
+    return {
+      position: { run, all: snapshot, recent: snapshot, bound: null },
+      low: Number(low),
+      highestId: Number(highestId),
+    };
+  }
+
+  /** The rows that began at or after `#low`, in order of id, with their identities and times of writing. */
+  async *#rows(client: Queryable): AsyncGenerator<{ rows: ChangedRow[]; keys: [string, number][] }> {
+    const since = (this.#low - MARGIN_MS) / 1000;
+    const [near] = this.#ids;
+    const bound = this.#partitioned ? '"timestamp" >= to_timestamp($2)' : 'id > $2';
+    const limit = this.#partitioned ? since - LATE_MS / 1000 : Math.max(0, (near?.id ?? 0) - ID_SLACK);
+    await client.query({
+      text: `declare look no scroll cursor for select (extract(epoch from created_at) * 1000)::text, ${selectList(this.#stream)}
+        from ${quoteIdentifier(this.#stream.table)} c
+        where c.created_at >= to_timestamp($1) and c.${bound} order by c.id`,
+      values: [since, limit],
+    });
+    for (;;) {
+      const cells = await readCells(client, { text: `fetch ${BATCH_ROWS} from look` });
+      if (cells.length > 0) yield this.#parse(cells);
+      if (cells.length < BATCH_ROWS) break;
+    }
+    await client.query('close look');
+  }
+
+  #parse(cells: readonly Cells[]): { rows: ChangedRow[]; keys: [string, number][] } {
+    const rows: ChangedRow[] = [];
+    const keys: [string, number][] = [];
+    let refused = 0;
+    for (const [created, ...rest] of cells) {
+      const row = this.#codec.parse(rest);
+      if (row === null) {
+        refused += 1;
+        continue;
+      }
+      const changed = { ...row, xid: 0n };
+      rows.push(changed);
+      keys.push([identityOf(changed), Number(created)]);
+    }
+    if (refused > 0) this.#refused(refused);
+    return { rows, keys };
+  }
+}
+
+function identityOf(row: ChangedRow): string {
+  return `${row.id}@${row.time}`;
+}
