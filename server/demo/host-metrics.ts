@@ -8,6 +8,10 @@ export type Measured = Readonly<Record<string, { readonly value: number; readonl
 
 const HALF_LIFE = 45 * 60_000;
 
+/** One object each for all rows that say the same. */
+const READ = { simulated: false };
+const INVENTED = { simulated: true };
+
 /** Readings of this process: processor load of the machine (%), resident and heap memory (MB), processor time used (%). */
 export function createHostMetrics(): () => Measured {
   let lastUsage = process.cpuUsage();
@@ -36,7 +40,7 @@ export function metricRows(timestamp: number, measured: Measured): SystemMetricR
     metric_name,
     metric_value: value,
     metric_unit: unit,
-    metadata: { simulated: false },
+    metadata: READ,
   }));
 }
 
@@ -66,7 +70,7 @@ export function createMetricHistory(seed: number, present: Measured): (timestamp
         metric_name: name,
         metric_value: round(unit === '%' ? Math.min(100, value) : value),
         metric_unit: unit,
-        metadata: { simulated: true },
+        metadata: INVENTED,
       };
     });
   };
