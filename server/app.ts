@@ -12,7 +12,7 @@ import { countRequests, metricsRoutes } from './http/metrics.ts';
 import { originCheck } from './http/origin.ts';
 import { pageRoutes } from './http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from './http/pages-headers.ts';
-import { installProblems } from './http/problem.ts';
+import { installProblems, sendProblem } from './http/problem.ts';
 import type { Counters, ServiceStatus } from './status.ts';
 
 /** Everything that the routes need; nothing of it is made here. */
@@ -45,6 +45,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     requestTimeout: REQUEST_TIMEOUT_MS,
+    frameworkErrors: sendProblem,
     trustProxy: typeof config.trustProxy === 'boolean' ? config.trustProxy : [...config.trustProxy],
   });
   app.addHook('onResponse', async (request, reply) => {

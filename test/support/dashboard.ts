@@ -13,7 +13,10 @@ export interface Dashboard {
 }
 
 /** Starts the service on the database; `env` adds to the environment or overrides it. */
-export async function startDashboard(databaseUrl: string, env: Readonly<Record<string, string>> = {}): Promise<Dashboard> {
+export async function startDashboard(
+  databaseUrl: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Dashboard> {
   const { config } = parseConfig({ DATABASE_URL: databaseUrl, DB_SSLMODE: 'disable', DASHBOARD_PORT: '0', ...env });
   const running = await startService(config, pino({ level: process.env.LOG_LEVEL ?? 'silent' }));
   let stopped: Promise<void> | undefined;

@@ -23,7 +23,10 @@ export class FeedChecker implements Transport {
   /** Called with a subscription's id when it has become live. */
   onSubscribed: (id: string, keys: readonly string[] | null) => void = () => {};
   /** Ids of rows by subscription and key: from its snapshots and all deltas after. */
-  readonly #subscriptions = new Map<string, { keys: readonly string[] | null; known: Map<string, Known>; live: boolean }>();
+  readonly #subscriptions = new Map<
+    string,
+    { keys: readonly string[] | null; known: Map<string, Known>; live: boolean }
+  >();
   /** Cursor that a channel's next delta must name. */
   readonly #chains = new Map<string, string>();
   /** Keys whose snapshot is owed, by subscription. */
@@ -126,7 +129,8 @@ export class FeedChecker implements Transport {
       if (keys !== null && !keys.includes(frame.key)) continue;
       matched = true;
       const owed = this.#owed.get(id);
-      if (owed === 'every' || owed?.has(frame.key) === true) broken('F2', frame, 'a delta between subscribed and snapshot');
+      if (owed === 'every' || owed?.has(frame.key) === true)
+        broken('F2', frame, 'a delta between subscribed and snapshot');
       const ids = known.get(frame.key)?.ids ?? new Set<number>();
       known.set(frame.key, { ids });
       for (const row of frame.rows) {

@@ -48,7 +48,8 @@ export class FeedSocket {
   async until(condition: () => boolean, timeout = 15_000): Promise<void> {
     await vi.waitFor(
       () => {
-        if (!condition()) throw new Error(`not yet; the last frames: ${JSON.stringify(this.frames.slice(-3)).slice(0, 600)}`);
+        if (!condition())
+          throw new Error(`not yet; the last frames: ${JSON.stringify(this.frames.slice(-3)).slice(0, 600)}`);
       },
       { timeout, interval: 5 },
     );
