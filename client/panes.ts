@@ -104,6 +104,7 @@ export class Panes implements Drawable {
 
   /** Puts the hovered row away. */
   leave(): void {
+    if (this.#pointed === null) return;
     for (const plot of this.#plots.values()) plot.leave();
     drawSoon(this);
   }

@@ -131,7 +131,9 @@ function Message({ store, stream, state, refusal }: MessageProps) {
         <p>{store.stream(stream).value.off?.reason ?? 'The server does not say why; its log does.'}</p>
       </div>
     );
-  if (state === 'empty')
+  const { channels } = store.stream(stream).value;
+  const hasNoRows = state === 'stale' && !channels.some(({ lines }) => lines.length > 0);
+  if (state === 'empty' || hasNoRows)
     return (
       <div class="message" data-testid="message">
         <strong>
@@ -145,7 +147,7 @@ function Message({ store, stream, state, refusal }: MessageProps) {
         )}
       </div>
     );
-  if (state === 'loading' && store.stream(stream).value.channels.length === 0)
+  if (state === 'loading' && channels.length === 0)
     return (
       <div class="message" data-testid="message">
         <p>

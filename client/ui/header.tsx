@@ -91,25 +91,25 @@ function SymbolButton({ store, isPicking }: Omit<HeaderProps, 'isHelping'>) {
   const symbols = store.symbols.value;
   const place = symbols.indexOf(symbol);
   return (
-    <button
-      type="button"
-      class="symbol"
-      aria-haspopup="dialog"
-      aria-label={`Symbol ${symbol}, choose another`}
-      data-testid="symbol"
-      onClick={() => {
-        isPicking.value = true;
-      }}
-    >
-      <h1 class="symbol-name">{symbol}</h1>
-      <CaretIcon />
-      {symbols.length > 0 && (
+    <h1 class="symbol">
+      <button
+        type="button"
+        class="symbol-button"
+        aria-haspopup="dialog"
+        aria-label={`Symbol ${symbol}, choose another`}
+        data-testid="symbol"
+        onClick={() => {
+          isPicking.value = true;
+        }}
+      >
+        <span class="symbol-name">{symbol}</span>
+        <CaretIcon />
         <span class="symbol-count desk-only">
-          {place < 0 ? symbols.length : `${place + 1} of ${symbols.length.toLocaleString('en-US')}`}
+          {place < 0 ? '' : `${place + 1} of ${symbols.length.toLocaleString('en-US')}`}
         </span>
-      )}
-      <kbd class="desk-only">/</kbd>
-    </button>
+        <kbd class="desk-only">/</kbd>
+      </button>
+    </h1>
   );
 }
 
