@@ -38,7 +38,8 @@ export function readBuildId(clientDir: string): string {
 
 /** Registers the pages and their files. */
 export const pageRoutes: FastifyPluginAsync<PagesDeps> = async (app, { clientDir }) => {
-  if (readBuildId(clientDir) === NO_BUILD) {
+  const build = readBuildId(clientDir);
+  if (build === NO_BUILD) {
     for (const path of PAGES) {
       app.get(path, async (_request, reply) =>
         reply.code(503).header('cache-control', 'no-store').type('text/plain; charset=utf-8').send(NOT_BUILT),
@@ -57,5 +58,18 @@ export const pageRoutes: FastifyPluginAsync<PagesDeps> = async (app, { clientDir
       reply.header('cache-control', hashed ? 'private, max-age=31536000, immutable' : 'no-cache');
     },
   });
-  for (const path of PAGES) app.get(path, async (_request, reply) => reply.sendFile(INDEX));
+  const etag = `"${build}"`;
+  const page = withBuildId(readFileSync(join(clientDir, INDEX), 'utf8'), build);
+  for (const path of PAGES) {
+    app.get(path, async (request, reply) => {
+      reply.headers({ 'cache-control': 'no-cache', etag });
+      if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+      return reply.type('text/html; charset=utf-8').send(page);
+    });
+  }
 };
+
+/** The page with the name of its build in it, which it holds against the one that the feed's hello names. */
+function withBuildId(html: string, build: string): string {
+  return html.replace('<head>', `<head>\n    <meta name="build" content="${build}" />`);
+}

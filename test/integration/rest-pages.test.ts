@@ -9,7 +9,7 @@ import { type RestApp, restApp } from '../support/rest.ts';
 
 // Nothing here reads the database.
 const NOWHERE = { host: '127.0.0.1', port: 1 };
-const PAGE = '<!doctype html><title>page</title><script type="module" src="/assets/index-abc123.js"></script>';
+const PAGE = '<!doctype html><head><title>page</title><script type="module" src="/assets/index-abc123.js"></script>';
 
 let folder: string;
 let rest: RestApp;
@@ -34,7 +34,10 @@ const get = (url: string, headers: Record<string, string> = {}) => rest.app.inje
 describe('the page', () => {
   it.each(['/', '/wall', '/?symbol=BTC/USDT&range=1h'])('is at %s, and asked for anew each time', async (url) => {
     const reply = await get(url);
-    expect([reply.statusCode, reply.body]).toEqual([200, PAGE]);
+    // The page is told its build, to hold it against the one that the feed's hello names.
+    const build = readBuildId(join(folder, 'client'));
+    const told = PAGE.replace('<head>', `<head>\n    <meta name="build" content="${build}" />`);
+    expect([reply.statusCode, reply.body]).toEqual([200, told]);
     expect(reply.headers['content-type']).toMatch(/^text\/html/);
     expect(reply.headers['cache-control']).toBe('no-cache');
     const again = await get(url, { 'if-none-match': String(reply.headers.etag) });
