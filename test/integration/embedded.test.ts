@@ -1,13 +1,14 @@
 /** Holds the embedded PostgreSQL to its life: made, stopped, killed, left behind, doubled, and installed badly. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, lstat, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { type EmbeddedDatabase, startEmbedded } from '../../server/db/embedded.ts';
 import { binariesPackage } from '../../server/db/embedded-binaries.ts';
 
@@ -15,6 +16,16 @@ const log = pino({ level: 'silent' });
 const children: ChildProcess[] = [];
 const running: EmbeddedDatabase[] = [];
 let folder: string;
+
+/** A data folder as a clean stop leaves it: copying it is faster than making one, where that is not what is tried. */
+let stopped: string;
+
+beforeAll(async () => {
+  stopped = await mkdtemp(join(tmpdir(), 'alphapulse-stopped-'));
+  await chmod(stopped, 0o755);
+  await (await startEmbedded({ dataDir: join(stopped, 'data'), log })).stop();
+});
+afterAll(() => rm(stopped, { recursive: true }));
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'alphapulse-embedded-'));
@@ -42,6 +53,11 @@ async function start(options: { binaries?: string } = {}): Promise<EmbeddedDatab
   const database = await startEmbedded({ dataDir: dataDir(), log, ...options });
   running.push(database);
   return database;
+}
+
+/** Gives the test a data folder that was in use before. */
+async function copyStopped(): Promise<void> {
+  await promisify(execFile)('cp', ['-a', join(stopped, 'data'), dataDir()]);
 }
 
 async function query(database: { url: string }, text: string): Promise<unknown[]> {
@@ -91,6 +107,7 @@ it('makes a database, keeps it over a clean stop, and leaves nothing running', a
 });
 
 it('is closed to other accounts: a password, on loopback alone, in a file of the owner', async () => {
+  await copyStopped();
   const database = await start();
   expect((await stat(join(dataDir(), 'postgres.password'))).mode & 0o077).toBe(0);
   expect((await stat(join(dataDir(), 'postgres'))).mode & 0o077).toBe(0);
@@ -100,6 +117,7 @@ it('is closed to other accounts: a password, on loopback alone, in a file of the
 });
 
 it('a second instance on the folder is refused with the pid and the folder, and harms nothing', async () => {
+  await copyStopped();
   const { child, next } = startChild();
   const ready = await next();
   await expect(start()).rejects.toMatchObject({
@@ -113,12 +131,14 @@ it('a second instance on the folder is refused with the pid and the folder, and 
 });
 
 it('two starts at the same time: one serves, the other is refused', async () => {
+  await copyStopped();
   const outcomes = await Promise.allSettled([start(), start()]);
   expect(outcomes.map((outcome) => outcome.status).sort()).toEqual(['fulfilled', 'rejected']);
   expect(outcomes.find((outcome) => outcome.status === 'rejected')?.reason).toMatchObject({ code: 'embedded_in_use' });
 });
 
 it('a server whose parent was killed is stopped, and its rows are there', async () => {
+  await copyStopped();
   const { child, next } = startChild();
   const ready = await next();
   await query({ url: ready.url ?? '' }, 'create table kept (n int); insert into kept values (7)');
@@ -134,7 +154,7 @@ it('a server whose parent was killed is stopped, and its rows are there', async 
 });
 
 it('a lock and a pid file that name another program are stale', async () => {
-  await (await start()).stop();
+  await copyStopped();
   await writeFile(join(dataDir(), 'lock'), JSON.stringify({ pid: process.pid, started: '1' }));
   await writeFile(pidFile(), `${process.pid}\n${join(dataDir(), 'postgres')}\n1\n5432\n\n\n\nready   \n`);
   const database = await start();
@@ -142,12 +162,13 @@ it('a lock and a pid file that name another program are stale', async () => {
 });
 
 it('a lock that was cut short holds nothing', async () => {
-  await (await start()).stop();
+  await copyStopped();
   await writeFile(join(dataDir(), 'lock'), '{"pid"');
   await start();
 });
 
 it('recovers after the server was killed', async () => {
+  await copyStopped();
   const first = await start();
   await query(first, 'create table kept (n int); insert into kept values (7)');
   const pid = await serverPid();
@@ -160,6 +181,7 @@ it('recovers after the server was killed', async () => {
 });
 
 it("Ctrl-C reaches the terminal's process group, and not the server", async () => {
+  await copyStopped();
   const { child, next } = startChild();
   const ready = await next();
   const pid = await serverPid();
@@ -173,6 +195,7 @@ it("Ctrl-C reaches the terminal's process group, and not the server", async () =
 });
 
 it('makes the library links that an installation without scripts lacks', async () => {
+  await copyStopped();
   const bare = join(folder, 'package');
   await cp(binariesPackage(), bare, {
     recursive: true,

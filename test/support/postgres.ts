@@ -18,7 +18,6 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-const TEMPLATE = 'alphapulse_template';
 const TEST_APPLICATION = 'alphapulse test';
 /** SQLSTATEs of two that make or clone databases at the same time. */
 const PASSING = new Set(['55006', '23505', '42P04', 'XX000']);
@@ -29,10 +28,11 @@ const PASSING = new Set(['55006', '23505', '42P04', 'XX000']);
  */
 export async function freshDatabase(options: { migrated?: boolean } = {}): Promise<TestDatabase> {
   const server = parseUrl(inject('postgresUrl'));
+  const template = inject('postgresTemplate');
   const name = `test_${randomBytes(6).toString('hex')}`;
   await asAdmin(server, async (admin) => {
-    if (options.migrated) await ensureTemplate(admin, server);
-    await create(admin, name, options.migrated ? TEMPLATE : 'template0');
+    if (options.migrated) await ensureTemplate(admin, server, template);
+    await create(admin, name, options.migrated ? template : 'template0');
   });
   const config = { ...server, database: name };
   const own = new Set<pg.Client>();
@@ -78,21 +78,21 @@ async function noConnections(admin: pg.Client, name: string): Promise<void> {
   );
 }
 
-async function ensureTemplate(admin: pg.Client, server: TestDatabase['config']): Promise<void> {
+async function ensureTemplate(admin: pg.Client, server: TestDatabase['config'], template: string): Promise<void> {
   // Held by the session, so that of all workers one makes the template and the others wait for it.
-  await admin.query(`select pg_advisory_lock(hashtext($1))`, [TEMPLATE]);
+  await admin.query(`select pg_advisory_lock(hashtext($1))`, [template]);
   try {
-    const { rowCount } = await admin.query('select 1 from pg_database where datname = $1', [TEMPLATE]);
+    const { rowCount } = await admin.query('select 1 from pg_database where datname = $1', [template]);
     if (rowCount) return;
-    const draft = `${TEMPLATE}_draft`;
+    const draft = `${template}_draft`;
     await admin.query(`drop database if exists ${draft} with (force)`);
     await create(admin, draft, 'template0');
     const { migrate } = await import('../../server/db/migrate.ts');
     await migrate({ connection: { ...server, database: draft }, report: () => undefined });
     await noConnections(admin, draft);
-    await admin.query(`alter database ${draft} rename to ${TEMPLATE}`);
+    await admin.query(`alter database ${draft} rename to ${template}`);
   } finally {
-    await admin.query(`select pg_advisory_unlock(hashtext($1))`, [TEMPLATE]);
+    await admin.query(`select pg_advisory_unlock(hashtext($1))`, [template]);
   }
 }
 

@@ -78,13 +78,21 @@ export async function startServer(
   };
 }
 
+/** The server of a whole run, as a role that may create databases. */
+export interface SharedServer {
+  readonly url: string;
+  /** Whether it is somebody else's, so that the run has to leave it as it was. */
+  readonly outlivesRun: boolean;
+  stop(): Promise<void>;
+}
+
 /**
  * The server that all test files share: TEST_DATABASE_URL where it is set (a role that may create databases), else
  * TimescaleDB in a container where Docker answers, else an embedded PostgreSQL.
  */
-export async function sharedServer(): Promise<{ url: string; stop(): Promise<void> }> {
+export async function sharedServer(): Promise<SharedServer> {
   const given = process.env.TEST_DATABASE_URL;
-  if (given) return { url: given, stop: async () => undefined };
+  if (given) return { url: given, outlivesRun: true, stop: async () => undefined };
   if (await dockerAnswers()) {
     try {
       return await containerServer();
@@ -95,10 +103,10 @@ export async function sharedServer(): Promise<{ url: string; stop(): Promise<voi
     }
   }
   const server = await startServer();
-  return { url: server.url, stop: server.dispose };
+  return { url: server.url, outlivesRun: false, stop: server.dispose };
 }
 
-async function containerServer(): Promise<{ url: string; stop(): Promise<void> }> {
+async function containerServer(): Promise<SharedServer> {
   const { GenericContainer, Wait } = await import('testcontainers');
   const container = await new GenericContainer('timescale/timescaledb:latest-pg17')
     .withEnvironment({ POSTGRES_PASSWORD: PASSWORD })
@@ -108,6 +116,7 @@ async function containerServer(): Promise<{ url: string; stop(): Promise<void> }
     .start();
   return {
     url: `postgresql://${SUPERUSER}:${PASSWORD}@${container.getHost()}:${container.getMappedPort(5432)}/postgres`,
+    outlivesRun: false,
     async stop() {
       await container.stop();
     },
