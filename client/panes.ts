@@ -141,7 +141,7 @@ export class Panes implements Drawable {
     // A pane that the pointer left has no say over one that it has reached meanwhile.
     if (pointer === null && this.#pointed !== id) return;
     this.#pointed = pointer === null ? null : id;
-    for (const plot of this.#plots.values()) plot.showHairline(pointer?.time ?? null);
+    for (const plot of this.#plots.values()) plot.showHairline(pointer?.hit ? pointer.time : null);
     const host = this.#hosts.get(id);
     const pane = this.#scene?.panes.find((candidate) => candidate.id === id);
     this.#options.onPointer(

@@ -44,7 +44,9 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     }),
     weight: 1,
   };
-  return { subtitle: subtitle(lines, only), panes: [pane], refusal: null };
+  const stale = pane.lines.flatMap(({ name, staleFor }) => (staleFor === null ? [] : [`${name} stale ${staleFor}`]));
+  // Dots have no label at a line's end that could say it.
+  return { subtitle: [subtitle(lines, only), ...stale].join(' · '), panes: [pane], refusal: null };
 }
 
 function subtitle(lines: readonly NamedLine[], only: NamedLine | undefined): string {

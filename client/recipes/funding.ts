@@ -2,7 +2,7 @@
 import { annualisedRate, changeOverWindow, fundingIntervalHours } from '../derive.ts';
 import { fixed, percent } from '../format.ts';
 import type { StreamView } from '../model.ts';
-import { at, column, type NamedLine, namedLines, paneLine, rememberedSlots, rowFigures } from './lines.ts';
+import { at, column, leadingLine, type NamedLine, namedLines, paneLine, rememberedSlots, rowFigures } from './lines.ts';
 import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
 
 const RATE = 'funding_rate';
@@ -76,7 +76,7 @@ function annualFigure(rate: number, hours: number | null): { label: string; text
 }
 
 function card(view: StreamView, context: RecipeContext): CardContent | null {
-  const first = namedLines(view)[0];
+  const first = leadingLine(namedLines(view));
   if (first === undefined) return null;
   const { line, name } = first;
   const rates = column(line, RATE);

@@ -123,6 +123,11 @@ export function paneLine(
   return { ...base, endText: text };
 }
 
+/** The line that a card speaks of where none is the newest: the first one that is not stale. */
+export function leadingLine(lines: readonly NamedLine[]): NamedLine | undefined {
+  return lines.find(({ line }) => !line.stale) ?? lines[0];
+}
+
 /** The line that has the newest row, and that row's index; null without rows. */
 export function newestRow(lines: readonly NamedLine[]): { readonly of: NamedLine; readonly index: number } | null {
   let best: { readonly of: NamedLine; readonly index: number; readonly time: number } | null = null;

@@ -3,7 +3,7 @@ import { changeOverWindow } from '../derive.ts';
 import { compact, type Sign, unitSuffix } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { Pane } from '../painters/scene.ts';
-import { at, column, type NamedLine, namedLines, paneLine, rememberedSlots } from './lines.ts';
+import { at, column, leadingLine, type NamedLine, namedLines, paneLine, rememberedSlots } from './lines.ts';
 import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
 
 const VALUE = 'metric_value';
@@ -71,7 +71,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
 }
 
 function card(view: StreamView, context: RecipeContext): CardContent | null {
-  const [first, ...others] = byUnit(namedLines(view)).flatMap((group) => group.lines.slice(0, 1));
+  const [first, ...others] = byUnit(namedLines(view)).flatMap((group) => leadingLine(group.lines) ?? []);
   if (first === undefined) return null;
   const values = column(first.line, VALUE);
   const newest = (named: NamedLine): number => at(column(named.line, VALUE), named.line.times.length - 1);

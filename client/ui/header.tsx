@@ -104,10 +104,10 @@ function SymbolButton({ store, isPicking }: Omit<HeaderProps, 'isHelping'>) {
       >
         <span class="symbol-name">{symbol}</span>
         <CaretIcon />
+        <kbd class="desk-only">/</kbd>
         <span class="symbol-count desk-only">
           {place < 0 ? '' : `${place + 1} of ${symbols.length.toLocaleString('en-US')}`}
         </span>
-        <kbd class="desk-only">/</kbd>
       </button>
     </h1>
   );

@@ -1,6 +1,6 @@
 /** The symbol picker: searches a thousand symbols as one types, by keyboard or touch, and draws only what is in sight. */
 import { type Signal, useComputed, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Store } from '../store.ts';
 import { searchSymbols } from '../symbols.ts';
 import { SearchIcon } from './icons.tsx';
@@ -15,7 +15,8 @@ interface PickerProps {
 
 export function SymbolPicker({ store, isOpen }: PickerProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Opened before the body's own effects run, which measure it.
+  useLayoutEffect(() => {
     const element = dialog.current;
     if (element === null) return;
     if (isOpen.value && !element.open) element.showModal();
@@ -52,7 +53,9 @@ function PickerBody({ store, isOpen }: PickerProps) {
   const current = store.view.symbol.value;
 
   useEffect(() => {
-    input.current?.focus();
+    // On a touch screen the keyboard would cover the list that one came to tap on.
+    if (matchMedia('(pointer: coarse)').matches) list.current?.focus();
+    else input.current?.focus();
     height.value = list.current?.clientHeight ?? 440;
     show(Math.max(0, found.peek().indexOf(current)), 'middle');
   }, []);

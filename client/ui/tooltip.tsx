@@ -39,9 +39,11 @@ export function Tooltip({ pointer, zone, palette, within }: TooltipProps) {
     const most = Math.max(MARGIN, outer.width - offsetWidth - MARGIN);
     element.style.left = `${Math.min(most, Math.max(MARGIN, isRight ? right : left))}px`;
     const fitsBeside = right + offsetWidth <= outer.width - MARGIN || left >= MARGIN;
-    const below = outer.top + y + GAP + offsetHeight <= innerHeight;
     const beside = Math.min(y - offsetHeight / 3, innerHeight - outer.top - offsetHeight - MARGIN);
-    element.style.top = `${fitsBeside ? beside : below ? y + GAP : y - GAP - offsetHeight}px`;
+    // Where it is as wide as the panel it stands above or below the plot, and leaves all of that in sight.
+    const isAbove = box.top - offsetHeight >= MARGIN;
+    const apart = isAbove ? box.top - outer.top - offsetHeight : box.bottom - outer.top;
+    element.style.top = `${fitsBeside ? beside : apart}px`;
   });
   if (hit === null) return null;
   const { line, index } = hit;
