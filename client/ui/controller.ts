@@ -54,6 +54,8 @@ export function createController(store: Store, name: StreamName): ChartControlle
   const named = signal(true);
   const context = (range: StreamView['range']): RecipeContext => contextOf(store, range, variant.peek());
   const layout = signal<ChartLayout>(layoutOf(recipe.picture(source.peek(), context(source.peek().range))));
+  let width = 0;
+  let drawn = { version: -1, to: 0 };
   let cached: { readonly key: string; readonly picture: Picture } | null = null;
 
   function picture(shown: StreamView, to: number): Picture {
@@ -79,12 +81,13 @@ export function createController(store: Store, name: StreamName): ChartControlle
     const colours = palette.peek();
     if (colours === null) return null;
     const { view, from, to } = framed(store, source.peek());
-    const drawn = picture(view, to);
-    const next = layoutOf(drawn);
+    drawn = { version: view.version, to: store.viewNow.peek() };
+    const shown = picture(view, to);
+    const next = layoutOf(shown);
     if (!sameLayout(next, layout.peek())) layout.value = next;
-    if (view.state === 'off' || drawn.refusal !== null) return null;
+    if (view.state === 'off' || shown.refusal !== null) return null;
     return {
-      panes: drawn.panes,
+      panes: shown.panes,
       frame: { from, to, zone: store.view.zone.peek(), hatches: hatches(view, from, to) },
       palette: colours,
       columns: recipe.columns,
@@ -99,15 +102,26 @@ export function createController(store: Store, name: StreamName): ChartControlle
     onNames: (shown) => {
       named.value = shown;
     },
-    onWidth: (pixels) => store.setChartWidth(name, pixels),
+    onWidth: (pixels) => {
+      width = pixels;
+      store.setChartWidth(name, pixels);
+    },
   });
 
   const state = computed(() => source.value.state);
   const stop = effect(() => {
-    // Whatever changes the picture without a new frame.
-    [store.frame.value, state.value, store.feed.value, store.view.zone.value, store.view.symbol.value];
+    // Whatever changes the picture without a new row.
+    [state.value, store.feed.value, store.view.zone.value, store.view.symbol.value];
     [variant.value, palette.value, store.view.range.value];
     drawSoon(panes);
+  });
+
+  const stopFollowing = effect(() => {
+    store.frame.value;
+    // The page's frame is every stream's; a chart is drawn for its own rows, or when its window has moved by a pixel.
+    const { version, range } = source.peek();
+    const moved = Math.abs(store.viewNow.peek() - drawn.to);
+    if (version !== drawn.version || moved >= RANGE_MS[range] / Math.max(1, width) / 2) drawSoon(panes);
   });
 
   return {
@@ -118,6 +132,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
     named,
     destroy() {
       stop();
+      stopFollowing();
       panes.destroy();
     },
   };
