@@ -255,6 +255,9 @@ function spawnFailure(place: ClusterPlace, cause: unknown): CodedError {
   });
 }
 
+/** What a log says of a failure: its last complaints, or its last lines where none looks like one. */
 function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-6).join('\n') || 'it said nothing';
+  const lines = text.trim().split('\n');
+  const complaints = lines.filter((line) => /\b(error|fatal|panic|could not|cannot|denied)\b/i.test(line));
+  return (complaints.length > 0 ? complaints : lines).slice(-4).join('\n') || 'it said nothing';
 }
