@@ -67,8 +67,9 @@ function picture(view: StreamView, context: RecipeContext): Picture {
   );
   const panes = parts(isRunning, quoteOf(context.symbol)).map((part): Pane => {
     const drawn = lines.map((named): PaneLine => {
-      return paneLine(view, named, context, {
-        values: part.values(named.line),
+      const values = part.values(named.line);
+      const made = paneLine(view, named, context, {
+        values,
         side: 'left',
         shape: part.shape,
         slot: slots.get(named.name) ?? 0,
@@ -76,6 +77,10 @@ function picture(view: StreamView, context: RecipeContext): Picture {
         labelled: true,
         polled: false,
       });
+      if (!isRunning) return made;
+      // The row is told as it is stored, and what is drawn of it beside that.
+      const row = (index: number) => [{ label: part.title, text: part.format(at(values, index)) }, ...made.row(index)];
+      return { ...made, row };
     });
     const { id, title, left, guides, weight } = part;
     return { id, title, left, right: null, guides, lines: drawn, weight };
