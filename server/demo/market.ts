@@ -146,12 +146,13 @@ function createSymbol(seed: number, instrument: Instrument, common: Common): Sym
     activity.step(ms);
   };
   const rateOf = (spread: number): number => base + beta * common.rate + own.value + shocks.value + spread;
+  /** Volume swings over the day, with its height in the afternoon. */
+  const busyness = (at: number): number => 0.25 * Math.cos((2 * Math.PI * ((at % DAY) / HOUR - 15)) / 24);
   const stress = (): number => Math.abs(shocks.value) / BASIS;
 
   return {
     quote(at) {
       advance(at);
-      const day = Math.cos((2 * Math.PI * ((at % DAY) / HOUR - 15)) / 24);
       return {
         symbol,
         time: at,
@@ -162,7 +163,7 @@ function createSymbol(seed: number, instrument: Instrument, common: Common): Sym
           return { exchange, rate: roundRate(rate), estimated: roundRate(settled + 0.05 * BASIS * random.normal()) };
         }),
         openInterest: Math.round(instrument.openInterest * Math.exp(interest.value - 0.04 * stress())),
-        volume: Math.round(instrument.volume * Math.exp(activity.value + 0.25 * day + 0.18 * stress())),
+        volume: Math.round(instrument.volume * Math.exp(activity.value + busyness(at) + 0.18 * stress())),
         drift: drift.value,
       };
     },
@@ -178,6 +179,9 @@ function createSymbol(seed: number, instrument: Instrument, common: Common): Sym
         ownLevel = Math.log(remembered.price / instrument.price) - beta * common.level;
       if (remembered.openInterest !== undefined) {
         interest.value = Math.log(remembered.openInterest / instrument.openInterest) + 0.04 * stress();
+      }
+      if (remembered.volume !== undefined) {
+        activity.value = Math.log(remembered.volume / instrument.volume) - busyness(remembered.time) - 0.18 * stress();
       }
     },
   };

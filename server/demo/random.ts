@@ -50,7 +50,7 @@ export function createRandom(seed: number, name: string): Random {
 /** An Ornstein-Uhlenbeck process: wanders with standard deviation `sd` and returns to 0 with `halfLifeMs`. */
 export interface Wanderer {
   value: number;
-  /** Goes on by `ms` and returns the new value; exact for any step, so the path does not depend on how it is sampled. */
+  /** Goes on by `ms` and returns the new value; exact in distribution for a step of any length, so how often it is sampled does not change its nature. */
   step(ms: number): number;
 }
 
