@@ -2,8 +2,10 @@
  * Performance: PnL above, win rate and drawdown below, a line for each strategy. Nobody can know from a row whether it is
  * one trade or a running figure, so that rows are shown as stored, and summed only when the visitor says so.
  */
+
+import type { ValueColumn } from '../../shared/streams.ts';
 import { cumulativePnl, TRAILING_ROWS, trailingWinRate } from '../derive.ts';
-import { compact, fixed, percent, quoteOf } from '../format.ts';
+import { compact, exactValue, fixed, percent, quoteOf } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { AxisSpec, Guide, Pane, PaneLine, Shape } from '../painters/scene.ts';
 import { at, column, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots, toneOf } from './lines.ts';
@@ -19,6 +21,7 @@ interface Part {
   readonly guides: readonly Guide[];
   readonly shape: Shape;
   readonly weight: number;
+  readonly unit: ValueColumn['unit'];
   values(line: NamedLine['line']): Float64Array;
   format(value: number): string;
 }
@@ -32,6 +35,7 @@ function parts(isRunning: boolean, quote: string): readonly Part[] {
       guides: [ZERO],
       shape: { kind: 'line' },
       weight: 1.5,
+      unit: 'quote',
       values: (line) => (isRunning ? cumulativePnl(column(line, 'pnl')) : column(line, 'pnl')),
       format: (value) => compact(value, 'plus'),
     },
@@ -42,6 +46,7 @@ function parts(isRunning: boolean, quote: string): readonly Part[] {
       guides: [{ side: 'left', value: 0.5, label: null, tone: 'guide' }],
       shape: { kind: 'line' },
       weight: 1,
+      unit: 'fraction',
       values: (line) => (isRunning ? trailingWinRate(column(line, 'win_rate')) : column(line, 'win_rate')),
       format: (value) => percent(value, 1),
     },
@@ -52,6 +57,7 @@ function parts(isRunning: boolean, quote: string): readonly Part[] {
       guides: [ZERO],
       shape: { kind: 'area' },
       weight: 1,
+      unit: 'quote',
       values: (line) => column(line, 'drawdown'),
       format: (value) => compact(value),
     },
@@ -65,7 +71,8 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     view.stream,
     lines.map(({ name }) => name),
   );
-  const panes = parts(isRunning, quoteOf(context.symbol)).map((part): Pane => {
+  const quote = quoteOf(context.symbol);
+  const panes = parts(isRunning, quote).map((part): Pane => {
     const drawn = lines.map((named): PaneLine => {
       const values = part.values(named.line);
       const made = paneLine(view, named, context, {
@@ -79,7 +86,8 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       });
       if (!isRunning) return made;
       // The row is told as it is stored, and what is drawn of it beside that.
-      const row = (index: number) => [{ label: part.title, text: part.format(at(values, index)) }, ...made.row(index)];
+      const told = (value: number): string => exactValue(value, part.unit, context.zone, quote);
+      const row = (index: number) => [{ label: part.title, text: told(at(values, index)) }, ...made.row(index)];
       return { ...made, row };
     });
     const { id, title, left, guides, weight } = part;

@@ -183,7 +183,7 @@ describe('performance', () => {
     expect([...(running.panes[0]?.lines[0]?.values ?? [])]).toEqual([10, 6, 12]);
     expect([...(running.panes[1]?.lines[0]?.values ?? [])]).toEqual([1, 1 / 2, 2 / 3]);
     expect(running.panes[0]?.lines[0]?.row(2).slice(0, 2)).toEqual([
-      { label: 'Cumulative PnL, USDT', text: '+12' },
+      { label: 'Cumulative PnL, USDT', text: '12\u00a0USDT' },
       { label: 'pnl', text: '6\u00a0USDT' },
     ]);
   });
