@@ -9,11 +9,11 @@ import { WebSocketServer } from 'ws';
 const [url = ''] = process.argv.slice(2);
 const client = new pg.Client(url);
 await client.connect();
+await client.query('listen floor');
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
 client.on('notification', ({ payload }) => {
   for (const socket of server.clients) socket.send(payload ?? '');
 });
-await client.query('listen floor');
 server.on('listening', () => {
   const address = server.address();
   if (address !== null && typeof address === 'object') process.stdout.write(`ready ws://127.0.0.1:${address.port}\n`);

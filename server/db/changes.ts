@@ -4,7 +4,7 @@
  * the few that were still running; no row is missed because it was committed late, and none is met twice.
  */
 import type pg from 'pg';
-import { quoteIdentifier, selectList } from '../../shared/columns.ts';
+import { quoteIdentifier } from '../../shared/columns.ts';
 import type { RowCodec } from '../../shared/rows.ts';
 import { rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
@@ -21,9 +21,10 @@ import type {
   Snapshot,
 } from '../feed/ports.ts';
 import { parseSnapshot } from '../feed/position.ts';
+import { HEAD_COLUMNS, LookQueries } from './changes-sql.ts';
 import { HeldSnapshot } from './held.ts';
 import type { Cells, Queryable } from './queryable.ts';
-import { readCells } from './queryable.ts';
+import { errorCode, readCells } from './queryable.ts';
 import type { Runs } from './run.ts';
 import { STARTED_AT, standbyError } from './run.ts';
 import { newestArrival } from './symbols.ts';
@@ -34,8 +35,8 @@ const BATCH_ROWS = 1000;
 /** On partitioned tables looks that follow a ring read only rows whose timestamp is younger than this. */
 const RECENT_MS = 7_200_000;
 
-/** Columns that every look's row begins with, before those of the stream. */
-const HEAD_COLUMNS = 4;
+/** SQL states of a prepared statement that is not there, or is there already: what a transaction pooler leads to. */
+const UNPREPARED = new Set(['26000', '42P05']);
 
 /** The change log of one table with the cursor column. */
 export class SnapshotLog implements ChangeLog {
@@ -45,7 +46,8 @@ export class SnapshotLog implements ChangeLog {
   readonly #runs: Runs;
   readonly #partitioned: boolean;
   readonly #refused: (count: number) => void;
-  readonly #sql: { readonly [S in Scope]: string };
+  readonly #queries: LookQueries;
+  #prepared = true;
 
   /**
    * @param partitioned whether the table is a hypertable or has partitions: there, looks after a ring are bound to
@@ -63,10 +65,7 @@ export class SnapshotLog implements ChangeLog {
     this.#runs = options.runs;
     this.#partitioned = options.partitioned;
     this.#refused = options.refused;
-    this.#sql = {
-      all: changedRows(stream, 'all', options.partitioned),
-      recent: changedRows(stream, 'recent', options.partitioned),
-    };
+    this.#queries = new LookQueries(stream, options.partitioned);
   }
 
   async begin(): Promise<Beginning> {
@@ -125,27 +124,30 @@ export class SnapshotLog implements ChangeLog {
     }
   }
 
-  #query(db: Queryable, from: Position, scope: Scope): Promise<readonly Cells[]> {
-    return readCells(db, { text: lookStatement(this.#sql[scope], BATCH_ROWS + 1) }, this.#values(from, scope));
+  /**
+   * Planning the look costs more than running it, so it is prepared once a connection. A transaction pooler in between
+   * may hand every statement to another server process, which does not know it then: from there on it is not prepared.
+   */
+  async #query(db: Queryable, from: Position, scope: Scope): Promise<readonly Cells[]> {
+    const { name, text, values } = this.#queries.first(from, scope, BATCH_ROWS + 1);
+    if (!this.#prepared) return readCells(db, { text }, values);
+    try {
+      return await readCells(db, { name, text }, values);
+    } catch (error) {
+      if (UNPREPARED.has(errorCode(error) ?? '')) this.#prepared = false;
+      throw error;
+    }
   }
 
   async *#batches(client: pg.PoolClient, from: Position, scope: Scope): AsyncGenerator<readonly Cells[]> {
-    await client.query({
-      text: `declare look no scroll cursor for select null, null, null, c.* from (${this.#sql[scope]}) c`,
-      values: this.#values(from, scope),
-    });
+    const { text, values } = this.#queries.whole(from, scope);
+    await readCells(client, { text: `declare look no scroll cursor for ${text}` }, values);
     for (;;) {
       const rows = await readCells(client, { text: `fetch ${BATCH_ROWS} from look` });
       if (rows.length > 0) yield rows;
       if (rows.length < BATCH_ROWS) break;
     }
     await client.query('close look');
-  }
-
-  #values(from: Position, scope: Scope): unknown[] {
-    const snapshots = this.#partitioned ? [from.recent, ...(scope === 'all' ? [from.all] : [])] : [from.all];
-    const bound = this.#partitioned ? [(from.bound ?? 0) / 1000] : [];
-    return [...bound, ...snapshots.flatMap(({ xmax, running }) => [xmax.toString(), running.map(String)])];
   }
 
   #handOn(rows: readonly Cells[], from: Position, to: Position, sink: (batch: Batch) => void): void {
@@ -184,32 +186,4 @@ export class SnapshotLog implements ChangeLog {
   #bound(): number | null {
     return this.#partitioned ? Math.floor((Date.now() - RECENT_MS) / 3_600_000) * 3_600_000 : null;
   }
-}
-
-/**
- * The rows that became visible since a position, in the order of the feed. Parameters: the bound in epoch seconds (only
- * on partitioned tables), then for each snapshot its xmax and its running transactions.
- *
- * In two parts, because a transaction that stays open for long holds xmin back, and everything above it would be read.
- */
-function changedRows(stream: StreamDeclaration, scope: Scope, partitioned: boolean): string {
-  const table = quoteIdentifier(stream.table);
-  const xid = quoteIdentifier(CURSOR_COLUMN);
-  const since = (first: number, where: string): string =>
-    `select * from ${table} where ${xid} >= $${first}::xid8 and ${xid} < pg_snapshot_xmax(pg_current_snapshot())${where}
-     union all
-     select * from ${table} where ${xid} = any($${first + 1}::xid8[])${where}`;
-  const recent = ' and "timestamp" >= to_timestamp($1)';
-  const parts = partitioned
-    ? [since(2, recent), ...(scope === 'all' ? [since(4, ' and "timestamp" < to_timestamp($1)')] : [])]
-    : [since(1, '')];
-  return `select c.${xid}::text as xid, ${selectList(stream)}
-    from (${parts.join(' union all ')}) c order by c.${xid}, c.id`;
-}
-
-/** The rows together with the snapshot that they were read in; one row of nulls where there are none. */
-function lookStatement(rows: string, limit: number): string {
-  return `select s.snapshot, s.started_at, s.in_recovery, r.*
-    from (select pg_current_snapshot()::text as snapshot, ${STARTED_AT} as started_at, pg_is_in_recovery()::text as in_recovery) s
-    left join lateral (${rows} limit ${limit}) r on true`;
 }
