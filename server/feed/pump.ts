@@ -11,6 +11,8 @@ import { SentRows } from './sent.ts';
  * itself (the gate is shut for 5 ms).
  */
 const GATE_MS = 6;
+/** Rows seldom come alone: after a look that found some the next comes this soon, gate or not, until one finds none. */
+const EAGER_MS = 2;
 /** While transactions are in progress, one of them may have been swallowed by the gate: look again, slower and slower. */
 const SETTLE_LIMIT_MS = 500;
 /** With nothing heard at all, a ring may still hang in a transaction that rang early and commits late. */
@@ -63,6 +65,8 @@ export class Pump {
   #sent: SentRows | null = null;
   /** True after a look broke off between batches: the next one covers the same ground. */
   #brokenOff = false;
+  /** Whether the last look found rows. */
+  #found = false;
   #wish: Wish | null = null;
   #holders: Holder[] = [];
   #busy = false;
@@ -171,6 +175,10 @@ export class Pump {
   /** Plans the look that comes without being asked for: soon while the gate may hide a row, slowly otherwise. */
   #planNext(cause: Cause, unsettled: boolean): void {
     // Either way round, for the clock may be set back.
+    if (cause === 'notify' && this.#found) {
+      this.#later(EAGER_MS, 'notify');
+      return;
+    }
     const afterGate = Math.abs(this.#clock.now() - this.#rungAt) >= GATE_MS;
     if (cause === 'notify' && (!afterGate || unsettled)) {
       const wait = afterGate ? this.#settleMs : GATE_MS;
@@ -195,6 +203,7 @@ export class Pump {
       this.#events.begun(beginning);
     }
     const held = this.#holders.length > 0;
+    this.#found = false;
     const look = await this.#lookOn(this.#position, this.#sent, wish, held);
     this.#position = look.position;
     if (wish.scope === 'all') this.#sent.mark(look.position, this.#clock.now());
@@ -231,6 +240,7 @@ export class Pump {
       if (rows.length === 0) return;
       // From here on a failure leaves rows delivered that the next look meets again.
       this.#brokenOff = true;
+      this.#found = true;
       sent.add(rows, this.#clock.now());
       this.#events.rows({ from: batch.from, to: batch.to, rows }, cause);
     };
