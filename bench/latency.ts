@@ -2,7 +2,7 @@
  * From a committed row to a frame in a subscriber's hands, at several rates, beside the floor: a bare LISTEN whose payload
  * is sent on as it is. Both receive the same rows in the same run; the dashboard reads them by its cursor.
  *
- * Usage: tsx bench/latency.ts [seconds per rate, default 10]
+ * Usage: npm run bench -- latency [seconds per rate, default 10]
  */
 import { join } from 'node:path';
 import pg from 'pg';

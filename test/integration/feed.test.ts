@@ -1,6 +1,7 @@
 /** From an INSERT by a plain SQL client to a subscriber of the real socket, on a real PostgreSQL. */
-import { pipeline } from 'node:stream/promises';
+
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -16,7 +17,9 @@ beforeAll(async () => {
   database = await freshDatabase({ migrated: true });
   writer = await database.connect();
   dashboard = await startDashboard(database.url, { DASHBOARD_TICK_SECONDS: '60' });
-  await writer.query(`insert into funding_rates ("timestamp", symbol, exchange, funding_rate) values (now(), 'WARM/UP', 'x', 0)`);
+  await writer.query(
+    `insert into funding_rates ("timestamp", symbol, exchange, funding_rate) values (now(), 'WARM/UP', 'x', 0)`,
+  );
 });
 
 afterAll(async () => {
@@ -71,7 +74,9 @@ describe('the feed on a real database', () => {
       stream: 'funding_rates',
       key: 'BTC/USDT',
       via: 'notify',
-      rows: [{ id, symbol: 'BTC/USDT', exchange: 'binance', funding_rate: 0.00012345, estimated_rate: null, metadata: null }],
+      rows: [
+        { id, symbol: 'BTC/USDT', exchange: 'binance', funding_rate: 0.00012345, estimated_rate: null, metadata: null },
+      ],
     });
     const ethId = await insert(writer, 'ETH/USDT');
     await other.until(() => other.deltaIds().length > 0);
@@ -85,7 +90,13 @@ describe('the feed on a real database', () => {
     const feed = await FeedSocket.open(`${dashboard.feedUrl}?streams=anomalies,funding_rates&keys=BTC/USDT&range=1h`);
     await feed.until(() => feed.of('synced').length === 2);
     const snapshot = feed.of('snapshot').find(({ stream }) => stream === 'funding_rates');
-    expect(snapshot).toMatchObject({ id: 'funding_rates', key: 'BTC/USDT', reduced: false, bucket_ms: null, rows_total: 1 });
+    expect(snapshot).toMatchObject({
+      id: 'funding_rates',
+      key: 'BTC/USDT',
+      reduced: false,
+      bucket_ms: null,
+      rows_total: 1,
+    });
     expect(snapshot?.series).toMatchObject([{ name: 'binance', columns: { funding_rate: [0.0001] } }]);
     const second = await insert(writer, 'BTC/USDT');
     await feed.until(() => feed.deltaIds().length > 0);
@@ -148,7 +159,13 @@ describe('the feed on a real database', () => {
     const feeds: { feed: FeedSocket; rates: Map<string, number> }[] = [];
     for (let i = 0; i < 6; i += 1) {
       const feed = await FeedSocket.open(dashboard.feedUrl);
-      await feed.subscribe({ id: 'a', stream: 'funding_rates', keys: ['BTC/USDT', 'ETH/USDT'], range: '1h', points: 10_000 });
+      await feed.subscribe({
+        id: 'a',
+        stream: 'funding_rates',
+        keys: ['BTC/USDT', 'ETH/USDT'],
+        range: '1h',
+        points: 10_000,
+      });
       feeds.push({ feed, rates: new Map() });
     }
     writing = false;
@@ -160,8 +177,14 @@ describe('the feed on a real database', () => {
     for (const { feed } of feeds) {
       for (const { symbol, times } of rows) {
         const seen = (): number[] => [
-          ...feed.of('snapshot').filter(({ key }) => key === symbol).flatMap(({ series }) => series.flatMap(({ columns }) => (columns.timestamp ?? []).map(Number))),
-          ...feed.of('delta').filter(({ key }) => key === symbol).flatMap((frame) => frame.rows.map(({ timestamp }) => timestamp)),
+          ...feed
+            .of('snapshot')
+            .filter(({ key }) => key === symbol)
+            .flatMap(({ series }) => series.flatMap(({ columns }) => (columns.timestamp ?? []).map(Number))),
+          ...feed
+            .of('delta')
+            .filter(({ key }) => key === symbol)
+            .flatMap((frame) => frame.rows.map(({ timestamp }) => timestamp)),
         ];
         await feed.until(() => seen().length >= times.length);
         expect(seen().sort((a, b) => a - b)).toEqual(times.map(Number).sort((a, b) => a - b));

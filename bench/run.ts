@@ -1,0 +1,24 @@
+/** Runs one benchmark by name, or all of them: `npm run bench [-- NAME [ARGUMENTS]]`. Each keeps its report in bench/results/. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import process from 'node:process';
+import { packageRoot } from '../server/root.ts';
+
+/** By name, what each one measures. */
+const BENCHMARKS = { latency: 'from INSERT to frame, beside a bare LISTEN' } as const;
+
+const [name, ...rest] = process.argv.slice(2);
+const names = Object.keys(BENCHMARKS);
+if (name !== undefined && !names.includes(name)) {
+  console.error(`There is no benchmark ${JSON.stringify(name)}; there are:`);
+  for (const [known, what] of Object.entries(BENCHMARKS)) console.error(`  ${known}  ${what}`);
+  process.exit(2);
+}
+const root = packageRoot();
+const built = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { stdio: 'inherit' });
+if (built.status !== 0) process.exit(built.status ?? 1);
+for (const each of name === undefined ? names : [name]) {
+  const script = join(root, 'bench', `${each}.ts`);
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', script, ...rest], { stdio: 'inherit', cwd: root });
+  if (status !== 0) process.exit(status ?? 1);
+}
