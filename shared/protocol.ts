@@ -3,6 +3,7 @@
  * Unknown fields are ignored, so zod's plain `object` (which strips them) is the right strictness everywhere.
  */
 import * as z from 'zod/mini';
+import { rowSchema } from './row-schema.ts';
 import { STREAM_NAMES } from './streams.ts';
 
 export const PROTOCOL_VERSION = 1;
@@ -130,16 +131,23 @@ const snapshotFrame = z.object({
   minutes: z.optional(z.object({ from: epochMs, counts: z.array(z.number()) })),
 });
 const syncedFrame = z.object({ type: z.literal('synced'), id: z.string(), cursor });
-const deltaFrame = z.object({
-  type: z.literal('delta'),
-  stream: streamName,
-  key: z.string(),
-  prev: cursor,
-  cursor,
-  time: epochMs,
-  via,
-  rows: z.array(z.looseObject({ id: z.number(), timestamp: epochMs })),
-});
+const deltaFrame = z
+  .object({
+    type: z.literal('delta'),
+    stream: streamName,
+    key: z.string(),
+    prev: cursor,
+    cursor,
+    time: epochMs,
+    via,
+    rows: z.array(z.looseObject({ id: z.number(), timestamp: epochMs })),
+  })
+  .check(
+    z.refine(({ stream, rows }) => z.array(rowSchema(stream)).safeParse(rows).success, {
+      error: 'the rows are not of the stream',
+      path: ['rows'],
+    }),
+  );
 const gapFrame = z.object({
   type: z.literal('gap'),
   id: z.string(),

@@ -1,0 +1,41 @@
+/** The rows of frames as schemas, derived from the declaration of the streams: what a subscriber may rely on. */
+import * as z from 'zod/mini';
+import type { Column, ColumnKind, StreamDeclaration, StreamName } from './streams.ts';
+import { columnsOf, STREAM_NAMES, STREAMS } from './streams.ts';
+
+/** A number as JSON carries it (F8). */
+const wireNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+
+const CELLS: Readonly<Record<ColumnKind, z.ZodMiniType>> = {
+  integer: wireNumber,
+  decimal: wireNumber,
+  float: wireNumber,
+  text: z.string(),
+  timestamp: wireNumber,
+  document: z.unknown(),
+};
+
+function cellOf(column: Column): z.ZodMiniType {
+  // Left out with `detail: values` (F9).
+  if (column.kind === 'document' || column.name === 'created_at') return z.optional(z.nullable(CELLS[column.kind]));
+  // A table that was there before may allow null where the declaration does not, and is followed all the same.
+  return z.nullable(CELLS[column.kind]);
+}
+
+function schemaOf(stream: StreamDeclaration): z.ZodMiniType {
+  const columns = columnsOf(stream).map((column) => [column.name, cellOf(column)] as const);
+  // No channel carries a row without these three.
+  const sure = { id: z.number(), timestamp: z.number(), [stream.key.name]: z.string() };
+  return z.object({ ...Object.fromEntries(columns), ...sure });
+}
+
+const SCHEMAS: ReadonlyMap<StreamName, z.ZodMiniType> = new Map(
+  STREAM_NAMES.map((name) => [name, schemaOf(STREAMS[name])]),
+);
+
+/** The schema of a stream's rows in frames of either detail. */
+export function rowSchema(stream: StreamName): z.ZodMiniType {
+  const schema = SCHEMAS.get(stream);
+  if (schema === undefined) throw new Error(`no schema for stream ${stream}`);
+  return schema;
+}
