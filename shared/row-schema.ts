@@ -15,11 +15,9 @@ const CELLS: Readonly<Record<ColumnKind, z.ZodMiniType>> = {
   document: z.unknown(),
 };
 
+/** Null where the table has null; absent where a server of another version, or the detail (F9), leaves the column out. */
 function cellOf(column: Column): z.ZodMiniType {
-  // Left out with `detail: values` (F9).
-  if (column.kind === 'document' || column.name === 'created_at') return z.optional(z.nullable(CELLS[column.kind]));
-  // A table that was there before may allow null where the declaration does not, and is followed all the same.
-  return z.nullable(CELLS[column.kind]);
+  return z.optional(z.nullable(CELLS[column.kind]));
 }
 
 function schemaOf(stream: StreamDeclaration): z.ZodMiniType {

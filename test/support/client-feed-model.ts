@@ -5,7 +5,7 @@
 import { Feed, type FeedEvent, type News, type Want } from '../../client/feed.ts';
 import type { ServerFrame } from '../../shared/protocol.ts';
 import { subscribeFrame, unsubscribeFrame } from '../../shared/protocol.ts';
-import { isStreamName, type StreamName } from '../../shared/streams.ts';
+import { isStreamName, STREAMS, type StreamName } from '../../shared/streams.ts';
 
 export const HEARTBEAT_MS = 5000;
 
@@ -152,7 +152,7 @@ export class FeedWorld {
       cursor,
       time: this.now,
       via: 'notify',
-      rows: ids.map((id) => ({ id, timestamp: this.now })),
+      rows: ids.map((id) => ({ id, timestamp: this.now, [STREAMS[stream].key.name]: key })),
     };
     for (const subscription of this.session?.subscriptions.values() ?? []) {
       if (subscription.stream !== stream || subscription.keys?.includes(key) === false) continue;

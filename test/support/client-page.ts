@@ -170,7 +170,7 @@ export class Page {
   delta(key: string, rate: number): void {
     const prev = this.#heads.get(`funding_rates ${key}`) ?? '';
     const time = this.clock.now();
-    const rows = [{ id: 1, timestamp: time, exchange: 'okx', funding_rate: rate }];
+    const rows = [{ id: 1, timestamp: time, symbol: key, exchange: 'okx', funding_rate: rate }];
     this.send({
       type: 'delta',
       stream: 'funding_rates',
