@@ -113,7 +113,5 @@ export async function hasForeignCursorValues(db: Queryable, stream: StreamName):
  * Why a stream must be off, in one line, and what mends it; null where it can work. Missing columns are named together.
  */
 export function reasonOf(inspection: StreamInspection): { reason: string; mend: string } | null {
-  if (inspection.problems.length === 0) return null;
-  const { reason, mend } = summarise(inspection.problems);
-  return { reason: `${inspection.stream}: ${reason}`, mend };
+  return inspection.problems.length === 0 ? null : summarise(inspection.problems);
 }

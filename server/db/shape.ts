@@ -6,6 +6,8 @@ import type { ServerFacts, StreamFacts, TableFacts } from './catalogue.ts';
 /** One difference between a table and its declaration. `column` is null where it concerns the table as a whole. */
 export interface Problem {
   readonly column: string | null;
+  /** Whether it is that the column is not there at all. */
+  readonly missing: boolean;
   readonly problem: string;
   readonly mend: string;
 }
@@ -42,6 +44,7 @@ export function problemsOf(facts: StreamFacts, server: ServerFacts): readonly Pr
   if (!table.readable) {
     problems.push({
       column: null,
+      missing: false,
       problem: `the role ${server.role} may not read it`,
       mend: `grant select on ${table.schema}.${stream.table} to ${server.role}`,
     });
@@ -55,12 +58,15 @@ export function hasStreamShape(stream: StreamDeclaration, table: TableFacts): bo
   return columnsOf(stream).every((column) => columnProblem(stream, table, column) === null);
 }
 
-/** The problems in one line, and their mends in another. */
+/** The problems in one line, missing columns together, and their mends in another. */
 export function summarise(problems: readonly Problem[]): { reason: string; mend: string } {
   // Where the table has to make room for another, mending single columns is needless.
   const rename = problems.find(({ mend }) => mend.includes(' rename to '));
   const mends = rename === undefined ? problems.map(({ mend }) => mend) : [rename.mend];
-  return { reason: problems.map(({ problem }) => problem).join('; '), mend: [...new Set(mends)].join('; ') };
+  const absent = problems.flatMap(({ column, missing }) => (missing && column !== null ? [column] : []));
+  const reasons = problems.flatMap(({ problem, missing }) => (missing && absent.length > 1 ? [] : [problem]));
+  if (absent.length > 1) reasons.push(`the columns ${absent.join(', ')} are missing`);
+  return { reason: reasons.join('; '), mend: [...new Set(mends)].join('; ') };
 }
 
 function missing(stream: StreamDeclaration, elsewhere: readonly string[], server: ServerFacts): Problem {
@@ -68,12 +74,14 @@ function missing(stream: StreamDeclaration, elsewhere: readonly string[], server
   if (schema !== undefined && !stream.owned) {
     return {
       column: null,
+      missing: false,
       problem: `there is no table ${stream.table} on the search path, but one in the schema ${elsewhere.join(', ')}`,
       mend: `alter role ${server.role} in database ${server.database} set search_path = ${schema}, public`,
     };
   }
   return {
     column: null,
+    missing: false,
     problem: `there is no table ${stream.table}`,
     mend: 'alphapulse-dashboard migrate makes it',
   };
@@ -82,6 +90,7 @@ function missing(stream: StreamDeclaration, elsewhere: readonly string[], server
 function notATable(stream: StreamDeclaration, table: TableFacts): Problem {
   return {
     column: null,
+    missing: false,
     problem: `${stream.table} is ${KINDS[table.relkind] ?? `of kind ${table.relkind}`}, not a table`,
     mend: renameMend(stream, table.relkind === 'v' ? 'view' : table.relkind === 'm' ? 'materialized view' : 'table'),
   };
@@ -96,6 +105,7 @@ function foreignShape(stream: StreamDeclaration, table: TableFacts): readonly Pr
   return [
     {
       column: null,
+      missing: false,
       problem: `it is ${shape.name} (${marks.join(', ')}), and has no ${stream.key.name}`,
       mend: renameMend(stream, 'table'),
     },
@@ -115,6 +125,7 @@ function columnProblem(stream: StreamDeclaration, table: TableFacts, column: Col
   if (there === undefined) {
     return {
       column: column.name,
+      missing: true,
       problem: `the column ${column.name} (${column.sqlType}) is missing`,
       mend: column.required
         ? renameMend(stream, 'table')
@@ -130,6 +141,7 @@ function columnProblem(stream: StreamDeclaration, table: TableFacts, column: Col
       : `${quoted}::${wanted}`;
   return {
     column: column.name,
+    missing: false,
     problem: `the column ${column.name} is ${there.type}, accepted are ${accepted.join(', ')}`,
     mend: `alter table ${stream.table} alter column ${quoted} type ${wanted} using ${using} (rewrites the table)`,
   };

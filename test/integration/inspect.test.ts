@@ -30,7 +30,7 @@ describe('inspection', () => {
     for (const stream of streams) {
       expect(stream).toMatchObject({ exists: false, relkind: null, readable: false, cursorColumn: false });
       expect(reasonOf(stream)).toEqual({
-        reason: `${stream.stream}: there is no table ${stream.stream}`,
+        reason: `there is no table ${stream.stream}`,
         mend: 'alphapulse-dashboard migrate makes it',
       });
     }
@@ -66,6 +66,7 @@ describe('inspection', () => {
       ['metadata', 'the column metadata (jsonb) is missing'],
       ['created_at', 'the column created_at (timestamptz default now()) is missing'],
     ]);
+    expect(reasonOf(anomalies)?.reason).toContain('; the columns threshold, metadata, created_at are missing');
     expect(anomalies.indexesMissing).toEqual(['symbol, "timestamp" desc', 'z_score desc, "timestamp" desc']);
   });
 
@@ -102,7 +103,7 @@ describe('inspection', () => {
     await client.query('alter table anomalies rename to raw; create view anomalies as select * from raw');
     const view = await inspected('anomalies');
     expect(view).toMatchObject({ exists: true, relkind: 'v', doorbell: false, cursorIndex: false });
-    expect(reasonOf(view)?.reason).toBe('anomalies: anomalies is a view, not a table');
+    expect(reasonOf(view)?.reason).toBe('anomalies is a view, not a table');
     const mend = /^(alter view \w+ rename to \w+), then/.exec(reasonOf(view)?.mend ?? '')?.[1] ?? '';
     await client.query(mend);
     expect((await inspected('anomalies')).exists).toBe(false);
@@ -143,7 +144,7 @@ describe('inspection', () => {
       const funding = await inspected('funding_rates');
       expect(funding.readable).toBe(false);
       expect(reasonOf(funding)).toEqual({
-        reason: `funding_rates: the role ${role} may not read it`,
+        reason: `the role ${role} may not read it`,
         mend: `grant select on public.funding_rates to ${role}`,
       });
     } finally {

@@ -73,6 +73,7 @@ export function leftAlone(facts: MigrationFacts, options: PlanOptions): readonly
         problems: [
           {
             column: CURSOR_COLUMN,
+            missing: false,
             problem: `the column ${CURSOR_COLUMN} is ${column.type}, and so none of the dashboard's; it gets no cursor`,
             mend: `alter table ${STREAMS[stream].table} rename column ${CURSOR_COLUMN} to something else`,
           },
