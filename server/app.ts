@@ -67,6 +67,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     originAllowed: originCheck(config.allowedOrigins),
     heartbeatMs: config.heartbeatMs,
     frameBytes: limits.frameBytes,
+    connectionsPerAddress: limits.connectionsPerAddress,
   });
   await app.register(apiRoutes, {
     db: deps.db,

@@ -32,7 +32,12 @@ export interface FeedOptions {
   readonly originAllowed: (origin: string, request: FastifyRequest) => boolean;
   readonly heartbeatMs: number;
   readonly frameBytes: number;
+  /** Feed connections that one address may have open. */
+  readonly connectionsPerAddress: number;
 }
+
+/** RFC 6455's registry: try again later. */
+const TRY_LATER = 1013;
 
 /** Registers the route. WebSocket compression stays off: a delta is too small to be worth its memory. */
 export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) => {
@@ -44,10 +49,22 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
       app.websocketServer.close(() => done());
     },
   });
+  const open = new Map<string, number>();
   app.get('/feed', { websocket: true }, (socket, request) => {
-    const refusal = refusalOf(request, options);
-    if (refusal === null) accept(socket, request, options);
-    else {
+    const connections = open.get(request.ip) ?? 0;
+    const refusal =
+      connections >= options.connectionsPerAddress
+        ? { code: TRY_LATER, reason: `at most ${options.connectionsPerAddress} connections an address` }
+        : refusalOf(request, options);
+    if (refusal === null) {
+      open.set(request.ip, connections + 1);
+      socket.on('close', () => {
+        const left = (open.get(request.ip) ?? 1) - 1;
+        if (left > 0) open.set(request.ip, left);
+        else open.delete(request.ip);
+      });
+      accept(socket, request, options);
+    } else {
       socket.on('error', (error) => request.log.debug({ err: error }, 'a refused client broke off'));
       socket.close(refusal.code, refusal.reason);
     }
