@@ -3,7 +3,7 @@ import { quoteIdentifier, selectList } from '../../shared/columns.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { CURSOR_COLUMN } from '../../shared/streams.ts';
 import type { Position, Scope, Snapshot } from '../feed/ports.ts';
-import { STARTED_AT } from './run.ts';
+import { STANDING_COLUMNS } from './run.ts';
 
 /** A query with its parameters; of one name there is one text. */
 export interface LookQuery {
@@ -39,8 +39,7 @@ export class LookQueries {
     const rows = this.#rows(from, scope);
     return {
       ...rows,
-      text: `select s.*, r.* from (select pg_current_snapshot()::text as snapshot, ${STARTED_AT} as started_at,
-          pg_is_in_recovery()::text as in_recovery) s
+      text: `select s.*, r.* from (select ${STANDING_COLUMNS}) s
         left join lateral (${rows.text} limit ${limit}) r on true`,
     };
   }

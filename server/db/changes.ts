@@ -9,24 +9,13 @@ import type { RowCodec } from '../../shared/rows.ts';
 import { rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { CURSOR_COLUMN } from '../../shared/streams.ts';
-import type {
-  Batch,
-  Beginning,
-  ChangedRow,
-  ChangeLog,
-  Look,
-  OtherRun,
-  Position,
-  Scope,
-  Snapshot,
-} from '../feed/ports.ts';
-import { parseSnapshot } from '../feed/position.ts';
+import type { Batch, Beginning, ChangedRow, ChangeLog, Look, OtherRun, Position, Scope } from '../feed/ports.ts';
 import { HEAD_COLUMNS, LookQueries } from './changes-sql.ts';
 import { HeldSnapshot } from './held.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { errorCode, readCells } from './queryable.ts';
-import type { Runs } from './run.ts';
-import { STARTED_AT, standbyError } from './run.ts';
+import type { LogOptions, Runs, Standing } from './run.ts';
+import { readStanding, STANDING_COLUMNS } from './run.ts';
 import { newestArrival } from './symbols.ts';
 
 /** Rows in one batch, and the most that a look reads without a cursor in the database. */
@@ -49,16 +38,7 @@ export class SnapshotLog implements ChangeLog {
   readonly #queries: LookQueries;
   #prepared = true;
 
-  /**
-   * @param partitioned whether the table is a hypertable or has partitions: there, looks after a ring are bound to
-   *   recent rows, because visiting every partition costs tens of ms.
-   * @param refused counts rows that no channel can carry (F8).
-   */
-  constructor(
-    pool: pg.Pool,
-    stream: StreamDeclaration,
-    options: { readonly runs: Runs; readonly partitioned: boolean; readonly refused: (count: number) => void },
-  ) {
+  constructor(pool: pg.Pool, stream: StreamDeclaration, options: LogOptions) {
     this.#pool = pool;
     this.#stream = stream;
     this.#codec = rowCodec(stream);
@@ -71,12 +51,12 @@ export class SnapshotLog implements ChangeLog {
   async begin(): Promise<Beginning> {
     const cursor = quoteIdentifier(CURSOR_COLUMN);
     const [row] = await readCells(this.#pool, {
-      text: `select pg_current_snapshot()::text, ${STARTED_AT}, pg_is_in_recovery()::text,
+      text: `select ${STANDING_COLUMNS},
                coalesce((select ${cursor}::text from ${quoteIdentifier(this.#stream.table)}
                  where ${cursor} is not null and ${cursor} < pg_snapshot_xmax(pg_current_snapshot())
                  order by ${cursor} desc limit 1), '0')`,
     });
-    const { snapshot, run } = await this.#standing(row);
+    const { snapshot, run } = await readStanding(row, this.#runs, this.#pool);
     const arrival = await newestArrival(this.#pool, this.#stream);
     return {
       position: { run, all: snapshot, recent: snapshot, bound: this.#bound() },
@@ -90,7 +70,7 @@ export class SnapshotLog implements ChangeLog {
     const reach = hold || from.bound === null ? 'all' : scope;
     if (!hold) {
       const rows = await this.#query(this.#pool, from, reach);
-      const standing = await this.#standing(rows[0]);
+      const standing = await readStanding(rows[0], this.#runs, this.#pool);
       if (standing.run !== from.run) return this.#otherRun(standing);
       const to = this.#after(from, reach, standing);
       if (rows.length <= BATCH_ROWS) {
@@ -112,7 +92,7 @@ export class SnapshotLog implements ChangeLog {
     let kept = false;
     try {
       const first = await this.#query(held.client, from, scope);
-      const standing = await this.#standing(first[0]);
+      const standing = await readStanding(first[0], this.#runs, held.client);
       if (standing.run !== from.run) return this.#otherRun(standing);
       const to = this.#after(from, scope, standing);
       if (first.length <= BATCH_ROWS) this.#handOn(first, from, to, sink);
@@ -165,18 +145,11 @@ export class SnapshotLog implements ChangeLog {
     if (changed.length > 0) sink({ from, to, rows: changed });
   }
 
-  async #standing(row: Cells | undefined): Promise<{ snapshot: Snapshot; run: string }> {
-    const [snapshot, startedAt, inRecovery] = row ?? [];
-    if (snapshot == null || startedAt == null) throw new Error('the database answered a look without its snapshot');
-    if (inRecovery === 'true') throw standbyError();
-    return { snapshot: parseSnapshot(snapshot), run: await this.#runs.name(startedAt, this.#pool) };
-  }
-
-  #otherRun({ snapshot, run }: { snapshot: Snapshot; run: string }): OtherRun {
+  #otherRun({ snapshot, run }: Standing): OtherRun {
     return { otherRun: { run, all: snapshot, recent: snapshot, bound: this.#bound() } };
   }
 
-  #after(from: Position, scope: Scope, { snapshot, run }: { snapshot: Snapshot; run: string }): Position {
+  #after(from: Position, scope: Scope, { snapshot, run }: Standing): Position {
     // The bound may move only where both sides of it were read up to the same snapshot.
     if (scope === 'all') return { run, all: snapshot, recent: snapshot, bound: this.#bound() };
     return { run, all: from.all, recent: snapshot, bound: from.bound };

@@ -9,12 +9,11 @@ import { quoteIdentifier, selectList } from '../../shared/columns.ts';
 import { type RowCodec, rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import type { Batch, Beginning, ChangedRow, ChangeLog, Look, OtherRun, Position, Scope } from '../feed/ports.ts';
-import { parseSnapshot } from '../feed/position.ts';
 import { HeldSnapshot } from './held.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { readCells } from './queryable.ts';
-import type { Runs } from './run.ts';
-import { STARTED_AT, standbyError } from './run.ts';
+import type { LogOptions, Runs } from './run.ts';
+import { readStanding, STANDING_COLUMNS } from './run.ts';
 import { newestArrival } from './symbols.ts';
 
 const BATCH_ROWS = 1000;
@@ -26,7 +25,7 @@ const ID_SLACK = 10_000;
 const LATE_MS = 86_400_000;
 
 /** What a look begins with: where the database stands, and from when on rows may still appear (epoch ms). */
-interface Standing {
+interface Moment {
   readonly position: Position;
   readonly low: number;
   readonly highestId: number;
@@ -46,11 +45,7 @@ export class OverlapLog implements ChangeLog {
   /** The highest id at the time of each look, oldest first; the first lies before `#low`. */
   #ids: { readonly time: number; readonly id: number }[] = [];
 
-  constructor(
-    pool: pg.Pool,
-    stream: StreamDeclaration,
-    options: { readonly runs: Runs; readonly partitioned: boolean; readonly refused: (count: number) => void },
-  ) {
+  constructor(pool: pg.Pool, stream: StreamDeclaration, options: LogOptions) {
     this.#pool = pool;
     this.#stream = stream;
     this.#codec = rowCodec(stream);
@@ -62,15 +57,15 @@ export class OverlapLog implements ChangeLog {
   async begin(): Promise<Beginning> {
     const held = await HeldSnapshot.open(this.#pool, this.#stream);
     try {
-      const standing = await this.#standing(held.client);
-      this.#low = standing.low;
-      this.#ids = [{ time: standing.low, id: standing.highestId }];
+      const moment = await this.#moment(held.client);
+      this.#low = moment.low;
+      this.#ids = [{ time: moment.low, id: moment.highestId }];
       this.#met.clear();
       // What is there now is history, whatever transactions that began before may still add.
       for await (const rows of this.#rows(held.client))
         for (const [identity, created] of rows.keys) this.#met.set(identity, created);
       const arrival = await newestArrival(held.client, this.#stream);
-      return { position: standing.position, highest: 0n, newestArrival: arrival };
+      return { position: moment.position, highest: 0n, newestArrival: arrival };
     } finally {
       await held.release();
     }
@@ -80,7 +75,7 @@ export class OverlapLog implements ChangeLog {
     const held = await HeldSnapshot.open(this.#pool, this.#stream);
     let kept = false;
     try {
-      const { position, low, highestId } = await this.#standing(held.client);
+      const { position, low, highestId } = await this.#moment(held.client);
       if (position.run !== from.run) return { otherRun: position };
       for await (const batch of this.#rows(held.client)) {
         const rows = batch.rows.filter((row) => !this.#met.has(identityOf(row)));
@@ -102,17 +97,14 @@ export class OverlapLog implements ChangeLog {
     for (const [identity, created] of this.#met) if (created < this.#low - 2 * MARGIN_MS) this.#met.delete(identity);
   }
 
-  async #standing(db: Queryable): Promise<Standing> {
+  async #moment(db: Queryable): Promise<Moment> {
     const [row] = await readCells(db, {
-      text: `select pg_current_snapshot()::text, ${STARTED_AT}, pg_is_in_recovery()::text,
+      text: `select ${STANDING_COLUMNS},
         (extract(epoch from least(clock_timestamp(), (select min(xact_start) from pg_stat_activity))) * 1000)::text,
         coalesce((select id from ${quoteIdentifier(this.#stream.table)} order by id desc limit 1), 0)::text`,
     });
-    const [snapshotText, startedAt, inRecovery, low, highestId] = row ?? [];
-    if (snapshotText == null || startedAt == null) throw new Error('the database answered a look without its snapshot');
-    if (inRecovery === 'true') throw standbyError();
-    const snapshot = parseSnapshot(snapshotText);
-    const run = await this.#runs.name(startedAt, db);
+    const { snapshot, run } = await readStanding(row, this.#runs, db);
+    const [low, highestId] = row?.slice(3) ?? [];
     return {
       position: { run, all: snapshot, recent: snapshot, bound: null },
       low: Number(low),

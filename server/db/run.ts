@@ -5,12 +5,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CodedError } from '../errors.ts';
-import type { Queryable } from './queryable.ts';
+import type { Snapshot } from '../feed/ports.ts';
+import { parseSnapshot } from '../feed/position.ts';
+import type { Cells, Queryable } from './queryable.ts';
 
 const identity = z.tuple([z.object({ system: z.string(), timeline: z.string() })]);
 
 /** SQL that prints when the server was started, in microseconds since the epoch: cheap, so every look asks for it. */
-export const STARTED_AT = `(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text`;
+const STARTED_AT = `(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text`;
 
 /** Why a standby cannot be followed: its snapshots leave running transactions out, and it takes no LISTEN. */
 export const STANDBY = {
@@ -20,8 +22,39 @@ export const STANDBY = {
 } as const;
 
 /** Thrown where a standby answers a look. */
-export function standbyError(): CodedError {
+function standbyError(): CodedError {
   return new CodedError(STANDBY.code, STANDBY.reason, { mend: STANDBY.mend });
+}
+
+/** The columns that every look begins with: the snapshot, when the server was started, and whether it is a standby. */
+export const STANDING_COLUMNS = `pg_current_snapshot()::text as snapshot, ${STARTED_AT} as started_at,
+  pg_is_in_recovery()::text as in_recovery`;
+
+/** Where a database stands. */
+export interface Standing {
+  readonly snapshot: Snapshot;
+  readonly run: string;
+}
+
+/**
+ * Reads `STANDING_COLUMNS`.
+ *
+ * @throws CodedError `standby` where the server is one.
+ */
+export async function readStanding(row: Cells | undefined, runs: Runs, db: Queryable): Promise<Standing> {
+  const [snapshot, startedAt, inRecovery] = row ?? [];
+  if (snapshot == null || startedAt == null) throw new Error('the database answered a look without its snapshot');
+  if (inRecovery === 'true') throw standbyError();
+  return { snapshot: parseSnapshot(snapshot), run: await runs.name(startedAt, db) };
+}
+
+/** What the change logs of a stream are built with. */
+export interface LogOptions {
+  readonly runs: Runs;
+  /** Whether the table is a hypertable or has partitions: there, visiting all of them costs tens of ms. */
+  readonly partitioned: boolean;
+  /** Counts rows that no channel can carry (F8). */
+  readonly refused: (count: number) => void;
 }
 
 /** Names runs; what costs more than a glance is asked for once a run. */
