@@ -24,6 +24,9 @@ const BATCH_ROWS = 1000;
 /** On partitioned tables looks that follow a ring read only rows whose timestamp is younger than this. */
 const RECENT_MS = 7_200_000;
 
+/** A look is a matter of ms: a connection that has not answered one by then is frozen, and the database is away. */
+const ANSWER_TIMEOUT_MS = 5000;
+
 /** SQL states of a prepared statement that is not there, or is there already: what a transaction pooler leads to. */
 const UNPREPARED = new Set(['26000', '42P05']);
 
@@ -110,9 +113,10 @@ export class SnapshotLog implements ChangeLog {
    */
   async #query(db: Queryable, from: Position, scope: Scope): Promise<readonly Cells[]> {
     const { name, text, values } = this.#queries.first(from, scope, BATCH_ROWS + 1);
-    if (!this.#prepared) return readCells(db, { text }, values);
+    const query = { text, query_timeout: ANSWER_TIMEOUT_MS };
+    if (!this.#prepared) return readCells(db, query, values);
     try {
-      return await readCells(db, { name, text }, values);
+      return await readCells(db, { ...query, name }, values);
     } catch (error) {
       if (UNPREPARED.has(errorCode(error) ?? '')) this.#prepared = false;
       throw error;

@@ -29,6 +29,8 @@ const RAW_TEXT = { getTypeParser: () => (text: string) => text };
 export interface NamedQuery {
   readonly name?: string;
   readonly text: string;
+  /** Ms after which the client gives the answer up; absent: as the connection says. */
+  readonly query_timeout?: number;
 }
 
 /**
