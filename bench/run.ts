@@ -5,7 +5,10 @@ import process from 'node:process';
 import { packageRoot } from '../server/root.ts';
 
 /** By name, what each one measures. */
-const BENCHMARKS = { latency: 'from INSERT to frame, beside a bare LISTEN' } as const;
+const BENCHMARKS = {
+  latency: 'from INSERT to frame, beside a bare LISTEN',
+  migrate: 'how long writers wait while a database is migrated',
+} as const;
 
 const [name, ...rest] = process.argv.slice(2);
 const names = Object.keys(BENCHMARKS);
