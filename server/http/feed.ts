@@ -43,10 +43,15 @@ const TRY_LATER = 1013;
 export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) => {
   await app.register(websocket, {
     options: { maxPayload: LARGEST_PAYLOAD, perMessageDeflate: false },
-    // The clients have been told good-bye by then; what is left is cut.
+    // The clients have been told good-bye by then; who does not answer in time is cut.
     preClose: (done: () => void) => {
-      for (const client of app.websocketServer.clients) client.terminate();
-      app.websocketServer.close(() => done());
+      const cut = setTimeout(() => {
+        for (const client of app.websocketServer.clients) client.terminate();
+      }, CLOSE_TIMEOUT_MS);
+      app.websocketServer.close(() => {
+        clearTimeout(cut);
+        done();
+      });
     },
   });
   const open = new Map<string, number>();
