@@ -186,8 +186,10 @@ async function connectionsOf(
   signal: AbortSignal | undefined,
 ): Promise<{ connection: DatabaseConnection; listen: DatabaseConnection }> {
   if (config.database.kind === 'external') return config.database;
+  const { dataDir } = config.database;
   const embedded = await startEmbedded({
-    dataDir: config.database.dataDir,
+    // A recording's rates and the simulated market's do not belong into the same tables.
+    dataDir: config.demo.kind === 'replay' ? join(dataDir, 'replay') : dataDir,
     log,
     ...(signal === undefined ? {} : { signal }),
   });

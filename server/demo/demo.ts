@@ -45,10 +45,10 @@ export interface Demo {
 /** Every symbol is polled once in this time, one after the other. */
 const ROUND_MS = 5_000;
 const METRICS_MS = 2_000;
-/** A symbol of the whole market is predicted this often. */
-const SIGNAL_MS = 15_000;
+/** A symbol of the whole market is scored and predicted this often. */
+const PACE = { scoreMs: 20_000, signalMs: 60_000 } as const;
 /** However few the symbols are, turns come no faster than four times the ordinary. */
-const FASTEST_PACE = 0.25;
+const MOST_HURRY = 0.25;
 /** From so many new rows on the planner's statistics are renewed at once instead of by autovacuum. */
 const MANY_ROWS = 5_000;
 
@@ -57,8 +57,9 @@ export function createDemo(deps: DemoDependencies): Demo {
   const { sql, clock, log, seed } = deps;
   const instruments = deps.replay ? deps.replay.recording.symbols.map(instrumentOf) : INSTRUMENTS;
   const simulation = createSimulation({ seed, instruments, rates: deps.replay === undefined });
-  const pace = Math.max(FASTEST_PACE, Math.min(1, instruments.length / INSTRUMENTS.length));
-  const roundMs = ROUND_MS * pace;
+  const hurry = Math.max(MOST_HURRY, Math.min(1, instruments.length / INSTRUMENTS.length));
+  const roundMs = ROUND_MS * hurry;
+  const pace = { scoreMs: PACE.scoreMs * hurry, signalMs: PACE.signalMs * hurry };
   const metricsEvery = Math.ceil((METRICS_MS * instruments.length) / roundMs);
   const writer = createWriter(sql, log);
   const readHost = createHostMetrics();
@@ -84,7 +85,7 @@ export function createDemo(deps: DemoDependencies): Demo {
     async write(time, turn) {
       const batch = emptyBatch();
       const symbol = simulation.symbols[turn % simulation.symbols.length];
-      if (symbol !== undefined) simulation.poll(symbol, time, SIGNAL_MS * pace, batch);
+      if (symbol !== undefined) simulation.poll(symbol, time, pace, batch);
       if (turn % metricsEvery === 0) batch.system_metrics.push(...metricRows(time, read()));
       replay?.fill(time, batch);
       await writer.prepare(batch, { past: false })();
@@ -106,7 +107,7 @@ export function createDemo(deps: DemoDependencies): Demo {
         to: now,
         newest: await readNewestTimes(sql, now),
         simulation,
-        pace,
+        hurry,
         recorded: replay === null ? null : replay.fill,
         metrics: createMetricHistory(seed, read()),
         writer,
@@ -132,7 +133,8 @@ async function readNewestTimes(sql: Sql, now: number): Promise<Map<StreamName, n
 async function analyze(sql: Sql, log: DemoDependencies['log']): Promise<void> {
   for (const table of STREAM_NAMES) {
     try {
-      await sql.query(`analyze ${table}`);
+      // A small sample tells of tables this even what the planner has to know; documents make a large one slow.
+      await sql.query(`set local default_statistics_target = 10; analyze ${table}`);
     } catch (error) {
       // The rows are there all the same, and autovacuum does it later.
       log.warn({ table, reason: messageOf(error) }, 'the statistics of a demo table could not be renewed');

@@ -4,7 +4,7 @@
  *
  * Two strategies write one row a trade, as the execution tracker does; one writes running figures of all its trades.
  */
-import type { Quote } from './market.ts';
+import { type Quote, roundRate } from './market.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Batch, PerformanceRow, PredictionRow } from './rows.ts';
 
@@ -32,17 +32,28 @@ export interface RunningFigures {
 
 /** One symbol's predictions and trades. */
 export interface Desk {
-  /** Closes what is due and predicts when it is time, about every `everyMs`; the rows go into `batch`. */
+  /**
+   * Closes what is due and predicts when it is time; the rows go into `batch`.
+   *
+   * @param everyMs longest time between two predictions of a type, as far as it is observed often enough.
+   */
   observe(quote: Quote, everyMs: number, batch: Pick<Batch, 'signal_predictions' | 'performance_metrics'>): void;
   resume(open: readonly OpenTrade[], running: RunningFigures | null): void;
 }
 
-/** Which strategy trades on which signal. */
+const MINUTE = 60_000;
+
+/**
+ * Which strategy trades on which signal, and how long it holds. Each has one time to hold, so that trades end as evenly
+ * as they begin, and a strategy that falls silent is a strategy that stopped.
+ */
 export const STRATEGIES = {
-  funding_reversal: { id: 'funding_arbitrage', running: false },
-  mean_reversion: { id: 'mean_reversion', running: false },
-  momentum: { id: 'momentum', running: true },
+  funding_reversal: { id: 'funding_arbitrage', running: false, holdMs: 30 * MINUTE },
+  mean_reversion: { id: 'mean_reversion', running: false, holdMs: 10 * MINUTE },
+  momentum: { id: 'momentum', running: true, holdMs: 20 * MINUTE },
 } as const;
+/** Longest that a trade stays open, in ms. */
+export const LONGEST_TRADE = 30 * MINUTE;
 const SIGNAL_TYPES = Object.keys(STRATEGIES).filter(isSignalType);
 type SignalType = keyof typeof STRATEGIES;
 
@@ -51,9 +62,9 @@ export function isSignalType(name: string): name is SignalType {
   return Object.hasOwn(STRATEGIES, name);
 }
 
-const TRADE_CONFIDENCE = 0.5;
+/** Below it nobody trades; above it the size grows with the confidence. */
+const TRADE_CONFIDENCE = 0.2;
 const FEE = 0.0002;
-const MINUTE = 60_000;
 
 /** Builds the desk of one symbol. */
 export function createDesk(seed: number, symbol: string): Desk {
@@ -61,7 +72,7 @@ export function createDesk(seed: number, symbol: string): Desk {
   const base = 10 ** random.between(3.3, 4.3);
   let open: OpenTrade[] = [];
   let running: RunningFigures = { pnl: 0, peak: 0, trades: 0, wins: 0, sizeSum: 0, sizeMax: 0 };
-  let nextSignal = 0;
+  const nextSignal = new Map<SignalType, number>();
   let largest = 0;
 
   const close = (trade: OpenTrade, quote: Quote): PerformanceRow => {
@@ -73,7 +84,7 @@ export function createDesk(seed: number, symbol: string): Desk {
       timestamp: quote.time,
       symbol,
       strategy_id: strategy.id,
-      execution_time: Number((0.08 * Math.exp(0.7 * random.normal())).toFixed(4)),
+      execution_time: decimals4(0.08 * Math.exp(0.7 * random.normal())),
       metadata: { side: trade.side, entry_price: trade.entryPrice, exit_price: quote.price },
     };
     if (!strategy.running) {
@@ -113,11 +124,13 @@ export function createDesk(seed: number, symbol: string): Desk {
         for (const trade of open) if (trade.due <= quote.time) batch.performance_metrics.push(close(trade, quote));
         open = open.filter((trade) => trade.due > quote.time);
       }
-      if (quote.time < nextSignal) return;
-      nextSignal = quote.time + everyMs * random.between(0.7, 1.2);
-      const { row, trade } = predict(quote, base, random);
-      batch.signal_predictions.push(row);
-      if (trade !== null) open.push(trade);
+      for (const type of SIGNAL_TYPES) {
+        if (quote.time < (nextSignal.get(type) ?? 0)) continue;
+        nextSignal.set(type, quote.time + everyMs * random.between(0.6, 1));
+        const { row, trade } = predict(quote, type, base, random);
+        batch.signal_predictions.push(row);
+        if (trade !== null) open.push(trade);
+      }
     },
     resume(trades, figures) {
       open = [...trades];
@@ -126,15 +139,18 @@ export function createDesk(seed: number, symbol: string): Desk {
   };
 }
 
-function predict(quote: Quote, base: number, random: Random): { row: PredictionRow; trade: OpenTrade | null } {
-  const signalType = SIGNAL_TYPES[Math.floor(random.next() * SIGNAL_TYPES.length)] ?? 'momentum';
+function predict(
+  quote: Quote,
+  signalType: SignalType,
+  base: number,
+  random: Random,
+): { row: PredictionRow; trade: OpenTrade | null } {
   const seen = quote.drift + 0.6 * random.normal();
-  const confidence = Number((1 / (1 + Math.exp(1.7 - 1.5 * Math.abs(seen)))).toFixed(4));
+  const confidence = decimals4(1 / (1 + Math.exp(1.7 - 1.5 * Math.abs(seen))));
   const side: Side = seen > 0 ? 'long' : 'short';
-  // Short holds keep closed trades coming; long ones are where a drift pays.
-  const horizon = Math.round(random.between(0.5, 20) * 60);
-  const size = confidence >= TRADE_CONFIDENCE ? cents(base * (0.4 + confidence) * random.between(0.7, 1.3)) : 0;
-  const expected = cents(base * Math.abs(seen) * 0.0009 * (horizon / 1_200) - base * FEE);
+  const { holdMs } = STRATEGIES[signalType];
+  const size = confidence >= TRADE_CONFIDENCE ? cents(base * 2 * confidence * random.between(0.7, 1.3)) : 0;
+  const expected = cents(base * Math.abs(seen) * 0.0009 * (holdMs / (20 * MINUTE)) - base * FEE);
   const rates = quote.rates.map(({ rate }) => rate);
   return {
     row: {
@@ -146,21 +162,20 @@ function predict(quote: Quote, base: number, random: Random): { row: PredictionR
       predicted_pnl: random.next() < 0.15 ? null : random.next() < 0.05 ? 0 : expected,
       features: {
         funding_rate: rates[0] ?? 0,
-        funding_spread: Number((Math.max(...rates) - Math.min(...rates)).toFixed(8)),
-        momentum: Number(seen.toFixed(4)),
+        funding_spread: roundRate(Math.max(...rates) - Math.min(...rates)),
+        momentum: decimals4(seen),
         price: quote.price,
-        open_interest: quote.openInterest,
-        volume: quote.volume,
       },
-      metadata: { side, entry_price: quote.price, horizon_seconds: horizon, position_size: size },
+      metadata: { side, entry_price: quote.price, horizon_seconds: holdMs / 1_000, position_size: size },
     },
-    trade:
-      size === 0
-        ? null
-        : { signalType, side, entryPrice: quote.price, size, due: quote.time + (horizon * MINUTE) / 60 },
+    trade: size === 0 ? null : { signalType, side, entryPrice: quote.price, size, due: quote.time + holdMs },
   };
 }
 
 function cents(amount: number): number {
   return Math.round(amount * 100) / 100;
+}
+
+function decimals4(value: number): number {
+  return Math.round(value * 10_000) / 10_000;
 }

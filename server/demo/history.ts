@@ -2,19 +2,33 @@
 import type { StreamName } from '../../shared/streams.ts';
 import type { Batch, SystemMetricRow } from './rows.ts';
 import { emptyBatch } from './rows.ts';
-import type { Simulation } from './simulation.ts';
+import type { Pace, Simulation } from './simulation.ts';
 import type { Writer } from './writer.ts';
 
-const MINUTE = 60_000;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 /** How far back the history goes, in ms. */
 export const HISTORY_MS = 7 * 24 * HOUR;
 
-/** Polls of a symbol are this far apart, but in the last hour, which is looked at closer; signals come with them. */
-const SPARSE = { pollMs: 5 * MINUTE, signalMs: 12 * MINUTE } as const;
-const DENSE = { pollMs: 30_000, signalMs: 40_000 } as const;
-const DENSE_FOR_MS = HOUR;
+/** How closely a stretch of the past is filled: a round of polls, and of readings of the system metrics, each `pollMs`. */
+interface Grade extends Pace {
+  /** The age at which the stretch begins, in ms. */
+  readonly age: number;
+  readonly pollMs: number;
+}
+
+/**
+ * The nearer the closer, as each range is looked at: polls come as often as a line of that range needs to be one, and the
+ * last hour has predictions and trades as often as they come live. Each distance between polls is a multiple of the next.
+ */
+const GRADES: readonly Grade[] = [
+  { age: HISTORY_MS, pollMs: 30 * MINUTE, scoreMs: 30 * MINUTE, signalMs: 30 * MINUTE },
+  { age: 24 * HOUR, pollMs: 4 * MINUTE, scoreMs: 4 * MINUTE, signalMs: 4 * MINUTE },
+  { age: 6 * HOUR, pollMs: MINUTE, scoreMs: 2 * MINUTE, signalMs: 3 * MINUTE },
+  { age: HOUR, pollMs: 30 * SECOND, scoreMs: MINUTE, signalMs: MINUTE },
+];
 
 /** Rows that are written together. */
 const PORTION = 4_000;
@@ -23,7 +37,7 @@ const PORTION = 4_000;
 interface Round {
   readonly start: number;
   readonly pollMs: number;
-  readonly signalMs: number;
+  readonly pace: Pace;
 }
 
 /** What is to be filled. Times are epoch ms. */
@@ -34,11 +48,11 @@ export interface HistoryPlan {
   /** The newest row that each table has; what is not newer is there already. */
   readonly newest: ReadonlyMap<StreamName, number>;
   readonly simulation: Simulation;
-  /** Part of the ordinary time between polls and between signals: a market of few symbols takes its turns faster. */
-  readonly pace: number;
+  /** Part of the ordinary times: a market of few symbols takes its turns faster. */
+  readonly hurry: number;
   /** Rows of a recording up to a time, where one is played. */
   readonly recorded: ((to: number, batch: Batch) => void) | null;
-  /** The system metrics of a minute. */
+  /** The system metrics of a moment. */
   readonly metrics: (time: number) => SystemMetricRow[];
   readonly writer: Writer;
   readonly progress: (done: number, total: number) => void;
@@ -46,7 +60,7 @@ export interface HistoryPlan {
 
 /** Fills the history and answers how many rows that took. `progress` counts rounds of polls. */
 export async function fillHistory(plan: HistoryPlan): Promise<number> {
-  const rounds = roundsBetween(plan.from, plan.to, plan.pace);
+  const rounds = roundsBetween(plan.from, plan.to, plan.hurry);
   let portion = emptyBatch();
   let rows = 0;
   let pending = Promise.resolve(0);
@@ -68,32 +82,32 @@ export async function fillHistory(plan: HistoryPlan): Promise<number> {
   return rows + (await pending);
 }
 
-function roundsBetween(from: number, to: number, pace: number): Round[] {
+function roundsBetween(from: number, to: number, hurry: number): Round[] {
   const rounds: Round[] = [];
-  const denseFrom = Math.floor((to - DENSE_FOR_MS) / SPARSE.pollMs) * SPARSE.pollMs;
-  const add = (after: number, before: number, { pollMs, signalMs }: typeof SPARSE | typeof DENSE): void => {
-    const width = pollMs * pace;
-    for (let start = Math.floor(after / width) * width; start < before; start += width) {
-      rounds.push({ start, pollMs: width, signalMs: signalMs * pace });
-    }
-  };
-  add(from, denseFrom, SPARSE);
-  add(Math.max(from, denseFrom), to, DENSE);
+  let start: number | null = null;
+  for (const [index, grade] of GRADES.entries()) {
+    const pollMs = grade.pollMs * hurry;
+    const next = GRADES[index + 1];
+    // A nearer stretch begins early rather than late, so that all of its range is as close.
+    const end = next === undefined ? to : Math.floor((to - next.age) / pollMs) * pollMs;
+    if (end <= from) continue;
+    const pace = { scoreMs: grade.scoreMs * hurry, signalMs: grade.signalMs * hurry };
+    start ??= Math.floor(from / pollMs) * pollMs;
+    for (; start < end; start += pollMs) rounds.push({ start, pollMs, pace });
+  }
   return rounds;
 }
 
 function pollRound(plan: HistoryPlan, round: Round, batch: Batch): void {
   const { from, to, simulation } = plan;
+  const { start, pollMs, pace } = round;
   const isMissing = (time: number): boolean => time > from && time <= to;
   for (const [index, symbol] of simulation.symbols.entries()) {
-    const time = Math.round(round.start + (round.pollMs * index) / simulation.symbols.length);
-    if (isMissing(time)) simulation.poll(symbol, time, round.signalMs, batch);
+    const time = Math.round(start + (pollMs * index) / simulation.symbols.length);
+    if (isMissing(time)) simulation.poll(symbol, time, pace, batch);
   }
-  const end = round.start + round.pollMs;
-  for (let time = Math.ceil(round.start / MINUTE) * MINUTE; time < end; time += MINUTE) {
-    if (isMissing(time)) batch.system_metrics.push(...plan.metrics(time));
-  }
-  plan.recorded?.(Math.min(end, to), batch);
+  if (isMissing(start)) batch.system_metrics.push(...plan.metrics(start));
+  plan.recorded?.(Math.min(start + pollMs, to), batch);
 }
 
 /** Without the rows that a run which was killed in the middle of a portion has written already. */

@@ -1,5 +1,5 @@
 /** System metrics of the demo: what this process really uses, and what the server measures of itself. */
-import { availableParallelism, loadavg } from 'node:os';
+import { cpus } from 'node:os';
 import { createRandom, createWanderer } from './random.ts';
 import type { SystemMetricRow } from './rows.ts';
 
@@ -12,21 +12,37 @@ const HALF_LIFE = 45 * 60_000;
 const READ = { simulated: false };
 const INVENTED = { simulated: true };
 
-/** Readings of this process: processor load of the machine (%), resident and heap memory (MB), processor time used (%). */
+/** Time that all processors together have spent since the machine started, in ms. */
+function machineTime(): { busy: number; total: number } {
+  let busy = 0;
+  let total = 0;
+  for (const { times } of cpus()) {
+    const working = times.user + times.nice + times.sys + times.irq;
+    busy += working;
+    total += working + times.idle;
+  }
+  return { busy, total };
+}
+
+/**
+ * Readings of this machine and this process, each over the time since the one before, in % of all processors
+ * (`cpu_load`, `process_cpu`); resident and heap memory of the process (MB). The first `cpu_load` is that since the
+ * machine started.
+ */
 export function createHostMetrics(): () => Measured {
-  let lastUsage = process.cpuUsage();
-  let lastTime = process.hrtime.bigint();
+  let machine = { busy: 0, total: 0 };
+  let spent = process.cpuUsage();
   return () => {
-    const usage = process.cpuUsage();
-    const time = process.hrtime.bigint();
-    const spent = usage.user + usage.system - lastUsage.user - lastUsage.system;
-    const passed = Number(time - lastTime) / 1_000;
-    lastUsage = usage;
-    lastTime = time;
+    const last = machine;
+    machine = machineTime();
+    const passed = machine.total - last.total;
+    const { user, system } = process.cpuUsage(spent);
+    spent = process.cpuUsage();
+    const share = (ms: number): number => (passed > 0 ? Math.min(100, (100 * ms) / passed) : 0);
     const memory = process.memoryUsage();
     return {
-      cpu_load: { value: round((100 * (loadavg()[0] ?? 0)) / availableParallelism()), unit: '%' },
-      process_cpu: { value: round(passed > 0 ? (100 * spent) / passed : 0), unit: '%' },
+      cpu_load: { value: round(share(machine.busy - last.busy)), unit: '%' },
+      process_cpu: { value: round(share((user + system) / 1_000)), unit: '%' },
       memory_rss: { value: round(memory.rss / 1_048_576), unit: 'MB' },
       memory_heap: { value: round(memory.heapUsed / 1_048_576), unit: 'MB' },
     };
@@ -44,19 +60,24 @@ export function metricRows(timestamp: number, measured: Measured): SystemMetricR
   }));
 }
 
-/** What a metric of that unit usually reads, for a server that has measured nothing yet. */
-const TYPICAL: Readonly<Record<string, number>> = { ms: 4, '%': 92, 'rows/s': 16 };
+/** What these usually read once the server works; before that there is nothing to measure them by. */
+const USUAL: Readonly<Record<string, number>> = {
+  process_cpu: 4,
+  push_latency: 4,
+  throughput: 25,
+  cache_hit_rate: 99.5,
+};
 
 /**
  * Invents the past of the metrics that are measured now, for the time before the server ran; the rows' metadata say so.
- * Each value wanders around the present reading.
+ * Each value wanders around what it usually reads, or around the present reading.
  */
 export function createMetricHistory(seed: number, present: Measured): (timestamp: number) => SystemMetricRow[] {
   const random = createRandom(seed, 'system metrics');
   const metrics = Object.entries(present).map(([name, { value, unit }]) => ({
     name,
     unit,
-    centre: value > 0 ? value : (TYPICAL[unit] ?? 1),
+    centre: USUAL[name] ?? value,
     wander: createWanderer(random, 0.15, HALF_LIFE),
   }));
   let last: number | null = null;
@@ -64,11 +85,13 @@ export function createMetricHistory(seed: number, present: Measured): (timestamp
     const ms = timestamp - (last ?? timestamp);
     last = timestamp;
     return metrics.map(({ name, unit, centre, wander }) => {
-      const value = centre * Math.exp(wander.step(ms) + 0.04 * random.normal());
+      const factor = Math.exp(wander.step(ms) + 0.04 * random.normal());
+      // A share that is nearly all wanders by what it lacks.
+      const value = unit === '%' && centre > 50 ? 100 - (100 - centre) * factor : centre * factor;
       return {
         timestamp,
         metric_name: name,
-        metric_value: round(unit === '%' ? Math.min(100, value) : value),
+        metric_value: round(unit === '%' ? Math.max(0, Math.min(100, value)) : value),
         metric_unit: unit,
         metadata: INVENTED,
       };

@@ -206,7 +206,7 @@ function createShocks(
 
 /** A rate within the exchanges' cap, with the eight decimals that the table keeps. */
 export function roundRate(rate: number): number {
-  return Number(Math.max(-RATE_LIMIT, Math.min(RATE_LIMIT, rate)).toFixed(8));
+  return Math.round(Math.max(-RATE_LIMIT, Math.min(RATE_LIMIT, rate)) * 1e8) / 1e8;
 }
 
 /** Prices are quoted with six significant digits. */

@@ -1,7 +1,7 @@
 /** Reads back from the tables what an earlier run of the demo wrote, so that the next one goes on from there. */
 import { z } from 'zod';
 import type { StreamName } from '../../shared/streams.ts';
-import { type OpenTrade, type RunningFigures, STRATEGIES } from './desk.ts';
+import { LONGEST_TRADE, type OpenTrade, type RunningFigures, STRATEGIES } from './desk.ts';
 import { EXCHANGES } from './instruments.ts';
 import { type SymbolPast, seriesName, WINDOW } from './simulation.ts';
 import { isForeignTable, type Sql } from './writer.ts';
@@ -33,9 +33,6 @@ const runningSchema = z.object({
 });
 const newestSchema = z.object({ time: amount.nullable(), recorded_at: z.string().nullable() });
 const timeSchema = z.object({ time: amount.nullable() });
-
-/** Longest that a trade stays open, in ms. */
-const LONGEST_TRADE = 20 * 60_000;
 
 /** The newest funding rate up to now: when (epoch ms), and where a recording stood (epoch ms), if it came from one. */
 export interface NewestRate {

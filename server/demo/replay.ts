@@ -10,14 +10,14 @@
  * history of about five hours and a play of as long. After its end the recording begins anew, one payment interval
  * later. A later start goes on where the newest row of the table says that the recording stood.
  *
- * A row is a payment as recorded; no polls are invented between payments. Anomalies are z-scores of a payment against
- * the payments of the same symbol and exchange in the 30 recorded days before it.
+ * A row is a payment as recorded; no polls are invented between payments. Every payment is scored: its z-score is that
+ * against the payments of the same symbol and exchange in the 30 recorded days before it.
  */
 import { createDetector, type Detector } from './detector.ts';
 import type { NewestRate } from './past.ts';
 import { type RecordedRate, type Recording, seriesKey } from './recording.ts';
 import type { Batch } from './rows.ts';
-import { THRESHOLD, WRITTEN_FROM } from './simulation.ts';
+import { anomalyRow } from './simulation.ts';
 
 /** An hour of the recording a second. */
 export const DEFAULT_SPEED = 3_600;
@@ -104,16 +104,9 @@ export function createReplay(options: {
             recorded_at: new Date(rate.time).toISOString(),
           },
         });
-        if (score === null || Math.abs(score.z) < WRITTEN_FROM) return;
-        batch.anomalies.push({
-          timestamp,
-          symbol,
-          data_type: 'funding_rate',
-          value: Number(rate.rate),
-          z_score: score.z,
-          threshold: THRESHOLD,
-          metadata: { exchange, mean: score.mean, deviation: score.deviation, samples: score.samples },
-        });
+        if (score === null) return;
+        const value = Number(rate.rate);
+        batch.anomalies.push(anomalyRow({ timestamp, symbol, dataType: 'funding_rate', exchange, value, score }));
       });
     },
   };

@@ -1,16 +1,23 @@
 /** The simulated pipeline: what one poll of a symbol writes to the tables. Pure: time comes in, rows come out. */
 import { createDesk, type Desk, type OpenTrade, type RunningFigures } from './desk.ts';
-import { createDetector, type Detector } from './detector.ts';
+import { createDetector, type Detector, type Score } from './detector.ts';
 import { EXCHANGES, type Instrument } from './instruments.ts';
 import { createMarket, type Quote, type Remembered } from './market.ts';
 import type { AnomalyRow, Batch, FundingRow } from './rows.ts';
 
 /** The window of the simulated detectors: a day of five-minute bars. */
-export const WINDOW = { windowMs: 86_400_000, barMs: 300_000, minSamples: 36 } as const;
+export const WINDOW = { windowMs: 86_400_000, barMs: 300_000, minSamples: 16 } as const;
 
-/** z-score that the pipeline calls an anomaly, and the one from which it writes what it saw. */
+/** z-score from which the pipeline calls a value an anomaly. */
 export const THRESHOLD = 3;
-export const WRITTEN_FROM = 2;
+
+/** How often a symbol's pipeline speaks, in ms. */
+export interface Pace {
+  /** Each data type is scored in writing once in this time, whatever the score; anomalies are written at every poll. */
+  readonly scoreMs: number;
+  /** Longest time between two predictions of a type. */
+  readonly signalMs: number;
+}
 
 const INTERVAL_HOURS = 8;
 const INTERVAL_MS = INTERVAL_HOURS * 3_600_000;
@@ -28,22 +35,14 @@ export interface SymbolPast {
 /** The pipeline's side of the market. */
 export interface Simulation {
   readonly symbols: readonly string[];
-  /**
-   * Polls a symbol and adds the rows to `batch`. Polls of a symbol never go back in time.
-   *
-   * @param signalEveryMs about how often it predicts.
-   */
-  poll(symbol: string, time: number, signalEveryMs: number, batch: Batch): void;
+  /** Polls a symbol and adds the rows to `batch`. Polls of a symbol never go back in time. */
+  poll(symbol: string, time: number, pace: Pace, batch: Batch): void;
   /** Goes on from what the tables hold; before the first poll. */
   resume(symbol: string, past: SymbolPast): void;
 }
 
 /** Names a series of the detectors. */
 export const seriesName = (dataType: string, exchange: string): string => `${dataType} ${exchange}`;
-
-const RATE_SERIES = EXCHANGES.map((exchange) => seriesName('funding_rate', exchange));
-const INTEREST_SERIES = seriesName('open_interest', EXCHANGES[0]);
-const VOLUME_SERIES = seriesName('volume', EXCHANGES[0]);
 
 /**
  * Builds a simulation of those instruments.
@@ -67,57 +66,96 @@ export function createSimulation(options: {
   };
   return {
     symbols: instruments.map((instrument) => instrument.symbol),
-    poll(symbol, time, signalEveryMs, batch) {
+    poll(symbol, time, pace, batch) {
       const { desk, watch } = partsOf(symbol);
       const quote = market.quote(symbol, time);
       if (rates) {
         pushFundingRows(quote, batch.funding_rates);
-        findAnomalies(quote, watch, batch.anomalies);
+        watch.look(quote, pace.scoreMs, batch.anomalies);
       }
-      desk.observe(quote, signalEveryMs, batch);
+      desk.observe(quote, pace.signalMs, batch);
     },
     resume(symbol, past) {
       const { desk, watch } = partsOf(symbol);
       market.resume(symbol, past.last);
-      for (const { series, time, value } of past.watched) watch(series).score(time, value);
+      for (const { series, time, value } of past.watched) watch.detector(series).score(time, value);
       desk.resume(past.trades, past.running);
     },
   };
 }
 
-/** The detectors of one symbol, by series. */
-type Watch = (series: string) => Detector;
+/** What watches one symbol. */
+interface Watch {
+  detector(series: string): Detector;
+  /** Scores a quote; adds every anomaly, and of each data type a score once in `scoreMs`. */
+  look(quote: Quote, scoreMs: number, into: AnomalyRow[]): void;
+}
+
+/** Values of one data type, as far as exchanges tell them. */
+interface Watched {
+  readonly dataType: string;
+  readonly values: readonly { readonly exchange: string; readonly value: number }[];
+}
+
+function watchedIn({ rates, openInterest, volume }: Quote): readonly Watched[] {
+  return [
+    { dataType: 'funding_rate', values: rates.map(({ exchange, rate }) => ({ exchange, value: rate })) },
+    { dataType: 'open_interest', values: [{ exchange: EXCHANGES[0], value: openInterest }] },
+    { dataType: 'volume', values: [{ exchange: EXCHANGES[0], value: volume }] },
+  ];
+}
 
 function createWatch(): Watch {
   const detectors = new Map<string, Detector>();
-  return (series) => {
+  const slots = new Map<string, number>();
+  const detector = (series: string): Detector => {
     const known = detectors.get(series);
     if (known !== undefined) return known;
     const made = createDetector(WINDOW);
     detectors.set(series, made);
     return made;
   };
+  return {
+    detector,
+    look(quote, scoreMs, into) {
+      const { symbol, time } = quote;
+      const types = watchedIn(quote);
+      for (const [at, { dataType, values }] of types.entries()) {
+        // The types take their turns apart from each other, and the exchanges of a type one turn each.
+        const slot = Math.floor(time / scoreMs + at / types.length);
+        const isTurn = slots.get(dataType) !== slot;
+        slots.set(dataType, slot);
+        for (const [which, { exchange, value }] of values.entries()) {
+          const score = detector(seriesName(dataType, exchange)).score(time, value);
+          if (score === null) continue;
+          const isWritten = Math.abs(score.z) >= THRESHOLD || (isTurn && which === slot % values.length);
+          if (isWritten) into.push(anomalyRow({ timestamp: time, symbol, dataType, exchange, value, score }));
+        }
+      }
+    },
+  };
 }
 
-function findAnomalies(quote: Quote, watch: Watch, into: AnomalyRow[]): void {
-  const look = (dataType: string, exchange: string, series: string, value: number): void => {
-    const score = watch(series).score(quote.time, value);
-    if (score === null || Math.abs(score.z) < WRITTEN_FROM) return;
-    into.push({
-      timestamp: quote.time,
-      symbol: quote.symbol,
-      data_type: dataType,
-      value,
-      z_score: score.z,
-      threshold: THRESHOLD,
-      metadata: { exchange, mean: score.mean, deviation: score.deviation, samples: score.samples },
-    });
+/** The row of a score. Epoch ms. */
+export function anomalyRow(found: {
+  readonly timestamp: number;
+  readonly symbol: string;
+  readonly dataType: string;
+  readonly exchange: string;
+  readonly value: number;
+  readonly score: Score;
+}): AnomalyRow {
+  const { timestamp, symbol, dataType, exchange, value, score } = found;
+  const { z, mean, deviation, samples } = score;
+  return {
+    timestamp,
+    symbol,
+    data_type: dataType,
+    value,
+    z_score: z,
+    threshold: THRESHOLD,
+    metadata: { exchange, mean, deviation, samples },
   };
-  quote.rates.forEach(({ exchange, rate }, at) => {
-    look('funding_rate', exchange, RATE_SERIES[at] ?? seriesName('funding_rate', exchange), rate);
-  });
-  look('open_interest', EXCHANGES[0], INTEREST_SERIES, quote.openInterest);
-  look('volume', EXCHANGES[0], VOLUME_SERIES, quote.volume);
 }
 
 /** One object for all rows that say no more than this. */

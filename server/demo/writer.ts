@@ -60,8 +60,8 @@ const COLUMNS: { readonly [N in StreamName]: readonly InsertColumn[] } = {
   ],
 };
 
-/** The order of writing: rates last, because they tell a later start how far the writing had come. */
-const ORDER: readonly StreamName[] = [...STREAM_NAMES].reverse();
+/** Written when all the others are: rates tell a later start how far the writing had come. */
+const LAST: StreamName = 'funding_rates';
 
 /** Writes batches; a table that does not take them is left out from then on, and the others go on. */
 export interface Writer {
@@ -79,30 +79,34 @@ export function createWriter(sql: Sql, log: Pick<Logger, 'error'>): Writer {
   const refused = new Set<StreamName>();
   return {
     prepare(batch, { past }) {
-      const statements = ORDER.filter((table) => batch[table].length > 0 && !refused.has(table)).map((table) => ({
-        table,
-        rows: batch[table].length,
-        text: insertText(table, past),
-        values: arraysOf(table, batch[table]),
-      }));
-      return async () => {
-        let written = 0;
-        for (const { table, rows, text, values } of statements) {
-          try {
-            await sql.query(text, values);
-            written += rows;
-          } catch (error) {
-            if (!isForeignTable(error)) throw error;
-            if (!refused.has(table)) {
-              log.error(
-                { table, reason: messageOf(error) },
-                'the demo writes no more to a table that does not take its rows',
-              );
-            }
-            refused.add(table);
+      const statements = STREAM_NAMES.filter((table) => batch[table].length > 0 && !refused.has(table)).map(
+        (table) => ({
+          table,
+          rows: batch[table].length,
+          text: insertText(table, past),
+          values: arraysOf(table, batch[table]),
+        }),
+      );
+      const write = async ({ table, rows, text, values }: (typeof statements)[number]): Promise<number> => {
+        try {
+          await sql.query(text, values);
+          return rows;
+        } catch (error) {
+          if (!isForeignTable(error)) throw error;
+          if (!refused.has(table)) {
+            log.error(
+              { table, reason: messageOf(error) },
+              'the demo writes no more to a table that does not take its rows',
+            );
           }
+          refused.add(table);
+          return 0;
         }
-        return written;
+      };
+      return async () => {
+        const first = await Promise.all(statements.filter(({ table }) => table !== LAST).map(write));
+        const last = await Promise.all(statements.filter(({ table }) => table === LAST).map(write));
+        return [...first, ...last].reduce((sum, rows) => sum + rows, 0);
       };
     },
   };
@@ -153,6 +157,7 @@ function arrayText(rows: readonly Row[], name: string): string {
 function elementText(value: unknown): string {
   if (typeof value === 'number') return String(value);
   if (value === null || value === undefined) return 'NULL';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return /["\\]/.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`;
+  // In a document's text there are quotes and backslashes to be escaped, and nothing that JSON would escape otherwise.
+  if (typeof value !== 'string') return JSON.stringify(JSON.stringify(value));
+  return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -64,19 +64,45 @@ describe('the first start', () => {
     ).toEqual(['cpu_load', 'latency', 'memory_heap', 'memory_rss', 'process_cpu', 'throughput']);
   });
 
-  it('keeps an even distance between polls, but for the closer last hour', async () => {
-    const { rows } = await client.query<{ recent: boolean; gaps: number[] }>(
-      `select "timestamp" > to_timestamp($1::float8 / 1000) as recent, array_agg(distinct gap) as gaps from (
-         select "timestamp", extract(epoch from "timestamp" - lag("timestamp") over (order by "timestamp"))::int as gap
-         from funding_rates where symbol = 'BTC/USDT' and exchange = 'okx') g
-       where gap is not null and "timestamp" not between to_timestamp($1::float8 / 1000) - interval '10 min'
-         and to_timestamp($1::float8 / 1000) group by 1 order by 1`,
-      [clock.now() - HOUR],
+  it('keeps an even distance between polls within each range that is looked at, the nearer the closer', async () => {
+    const { rows } = await client.query<{ within: string; gaps: number[] }>(
+      `select within, array_agg(distinct gap) as gaps from (
+         select extract(epoch from "timestamp" - lag("timestamp") over (order by "timestamp"))::int as gap,
+           case when age < 3600 then '1 h' when age between 3700 and 21600 then '6 h'
+             when age between 22000 and 86400 then '24 h' when age > 90000 then '7 d' end as within
+         from (select *, extract(epoch from to_timestamp($1::float8 / 1000) - "timestamp") as age from funding_rates) f
+         where symbol = 'BTC/USDT' and exchange = 'okx') g
+       where gap is not null and within is not null group by 1 order by 1`,
+      [clock.now()],
     );
     expect(rows).toEqual([
-      { recent: false, gaps: [300] },
-      { recent: true, gaps: [30] },
+      { within: '1 h', gaps: [30] },
+      { within: '24 h', gaps: [240] },
+      { within: '6 h', gaps: [60] },
+      { within: '7 d', gaps: [1_800] },
     ]);
+  });
+
+  it('lets no line of the last day fall silent for three times its median spacing, but for a few random trades', async () => {
+    for (const [table, series, share] of [
+      ['funding_rates', 'exchange', 0],
+      ['anomalies', 'data_type', 0],
+      ['signal_predictions', 'signal_type', 0],
+      ['performance_metrics', 'strategy_id', 0.03],
+    ] as const) {
+      const { rows } = await client.query<{ lines: number; silent: number }>(
+        `select count(*)::int as lines, count(*) filter (where silence > greatest(30, 3 * median))::int as silent from (
+           select symbol, ${series}, percentile_cont(0.5) within group (order by gap) as median,
+             extract(epoch from to_timestamp($1::float8 / 1000) - max(created_at)) as silence
+           from (select *, extract(epoch from created_at - lag(created_at)
+                   over (partition by symbol, ${series} order by created_at)) as gap from ${table}
+                 where created_at > to_timestamp($1::float8 / 1000) - interval '24 hours') g
+           group by 1, 2) s`,
+        [clock.now()],
+      );
+      expect(rows[0]?.lines).toBe(INSTRUMENTS.length * 3);
+      expect(rows[0]?.silent).toBeLessThanOrEqual(share * INSTRUMENTS.length * 3);
+    }
   });
 
   it('dates the writing of a row as the row, so that nothing of the past looks as if it came now', async () => {
@@ -90,7 +116,7 @@ describe('the first start', () => {
     expect(progress.map(([done]) => done)).toEqual(progress.map(([done]) => done).toSorted((a, b) => a - b));
   });
 
-  it('writes z-scores that the rates in the table give again', async () => {
+  it('writes z-scores that the rates in the table give again, those above the threshold and the calm ones', async () => {
     const { rows } = await client.query<{ z: number; recomputed: number }>(
       `select a.z_score as z, (a.value - w.mean) / w.deviation as recomputed
        from anomalies a cross join lateral (
@@ -103,7 +129,7 @@ describe('the first start', () => {
              and extract(epoch from f."timestamp") >= floor(extract(epoch from a."timestamp") / 300) * 300 - 86400
            order by bar, "timestamp" desc) bars) w
        where a.symbol in ('BTC/USDT', 'SUI/USDT') and a.data_type = 'funding_rate'
-       order by a."timestamp" desc limit 12`,
+       order by abs(a.z_score) >= a.threshold, a."timestamp" desc limit 12`,
     );
     expect(rows.length).toBe(12);
     for (const { z, recomputed } of rows) expect(recomputed).toBeCloseTo(z, 6);

@@ -1,14 +1,19 @@
 /** Holds the demo market to what it claims: repeatable by seed, within the table's types, and its anomalies real z-scores. */
 import { describe, expect, it } from 'vitest';
+import { STRATEGIES } from '../../server/demo/desk.ts';
 import { createDetector } from '../../server/demo/detector.ts';
 import { EXCHANGES, INSTRUMENTS } from '../../server/demo/instruments.ts';
 import { createMarket, roundRate } from '../../server/demo/market.ts';
 import { createRandom, createWanderer } from '../../server/demo/random.ts';
 import { type Batch, emptyBatch } from '../../server/demo/rows.ts';
-import { createSimulation, WINDOW, WRITTEN_FROM } from '../../server/demo/simulation.ts';
+import { createSimulation, THRESHOLD, WINDOW } from '../../server/demo/simulation.ts';
 
 const START = Date.UTC(2026, 10, 15);
 const MINUTE = 60_000;
+
+/** What is written at each sparse poll, and less often than the close ones come. */
+const SPARSE = { scoreMs: 5 * MINUTE, signalMs: 5 * MINUTE };
+const CLOSE = { scoreMs: MINUTE, signalMs: MINUTE };
 
 /** Polls of some symbols, five minutes apart for three days, then twenty seconds apart for an hour. */
 function simulate(seed: number, symbols = 4): Batch {
@@ -17,10 +22,10 @@ function simulate(seed: number, symbols = 4): Batch {
   const batch = emptyBatch();
   const end = START + 3 * 1_440 * MINUTE;
   for (let time = START; time < end; time += 5 * MINUTE) {
-    for (const symbol of simulation.symbols) simulation.poll(symbol, time, 12 * MINUTE, batch);
+    for (const symbol of simulation.symbols) simulation.poll(symbol, time, SPARSE, batch);
   }
   for (let time = end; time < end + 60 * MINUTE; time += MINUTE / 3) {
-    for (const symbol of simulation.symbols) simulation.poll(symbol, time, MINUTE, batch);
+    for (const symbol of simulation.symbols) simulation.poll(symbol, time, CLOSE, batch);
   }
   return batch;
 }
@@ -91,7 +96,7 @@ describe('the market', () => {
 });
 
 describe('the anomalies', () => {
-  it('are the z-scores of the written rates against their own trailing window, all of them from 2 on', () => {
+  it('are the z-scores of the written rates against their own trailing window; none from the threshold on is left out', () => {
     const batch = simulate(5);
     const written = new Map(
       batch.anomalies
@@ -107,8 +112,8 @@ describe('the anomalies', () => {
         for (let at = WINDOW.minSamples + 1; at < series.length; at += 7) {
           const plain = plainScore(series, at);
           const row = written.get(`${symbol} ${exchange} ${series[at]?.time}`);
-          if (Math.abs(plain.z) < WRITTEN_FROM) {
-            expect(row).toBe(undefined);
+          if (row === undefined) {
+            expect(Math.abs(plain.z)).toBeLessThan(THRESHOLD);
             continue;
           }
           expect(row?.value).toBe(series[at]?.value);
@@ -118,7 +123,25 @@ describe('the anomalies', () => {
         }
       }
     }
-    expect(checked).toBeGreaterThan(20);
+    expect(checked).toBeGreaterThan(100);
+  });
+
+  it('have a score of each data type at an even pace beside them, whatever it is, each exchange in its turn', () => {
+    const { anomalies } = simulate(5);
+    for (const type of ['funding_rate', 'open_interest', 'volume']) {
+      const rows = anomalies.filter((row) => row.symbol === 'ETH/USDT' && row.data_type === type);
+      const times = rows.map((row) => row.timestamp);
+      const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+      expect(Math.max(...gaps)).toBe(5 * MINUTE);
+      // A score a minute at the end, though polls come three times as often.
+      const last = rows.filter((row) => row.timestamp >= START + 3 * 1_440 * MINUTE);
+      const calm = last.filter((row) => Math.abs(row.z_score) < row.threshold);
+      const minutes = new Set(last.map((row) => Math.floor(row.timestamp / MINUTE)));
+      expect(minutes.size).toBe(60);
+      expect(calm.length).toBeLessThanOrEqual(61);
+    }
+    const exchanges = anomalies.filter((row) => row.data_type === 'funding_rate').map((row) => row.metadata.exchange);
+    expect([...new Set(exchanges)].sort()).toEqual(EXCHANGES);
   });
 
   it('lie on both sides of their threshold, and come of open interest and volume too', () => {
@@ -216,12 +239,36 @@ describe('the strategies', () => {
     }
   });
 
+  it('predict each type of signal in its own even time, and so close the trades of each', () => {
+    const end = START + 3 * 1_440 * MINUTE;
+    const gapsOf = (rows: readonly { symbol: string; timestamp: number }[]): number[] => {
+      const times = rows.filter((row) => row.symbol === 'ADA/USDT').map((row) => row.timestamp);
+      return times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    };
+    for (const type of Object.values(STRATEGIES)) {
+      const trades = batch.performance_metrics.filter((row) => row.strategy_id === type.id && row.timestamp < end);
+      const gaps = gapsOf(trades).sort((a, b) => a - b);
+      expect(gaps[gaps.length >> 1]).toBe(5 * MINUTE);
+      expect(gaps.filter((gap) => gap > 15 * MINUTE).length).toBeLessThan(gaps.length / 50);
+    }
+    for (const type of Object.keys(STRATEGIES)) {
+      const rows = batch.signal_predictions.filter((row) => row.signal_type === type);
+      expect(new Set(gapsOf(rows.filter((row) => row.timestamp < end)))).toEqual(new Set([5 * MINUTE]));
+      for (const gap of gapsOf(rows.filter((row) => row.timestamp >= end + MINUTE))) {
+        expect(gap).toBeGreaterThanOrEqual(0.6 * MINUTE);
+        expect(gap).toBeLessThanOrEqual(MINUTE);
+      }
+    }
+  });
+
   it('trade on what was predicted, and on nothing else', () => {
     const predicted = new Set(
       batch.signal_predictions.map((row) => `${row.symbol} ${row.metadata.side} ${row.metadata.entry_price}`),
     );
-    for (const row of batch.performance_metrics) {
-      expect(predicted).toContain(`${row.symbol} ${row.metadata.side} ${row.metadata.entry_price}`);
-    }
+    const unpredicted = batch.performance_metrics.filter(
+      ({ symbol, metadata }) => !predicted.has(`${symbol} ${metadata.side} ${metadata.entry_price}`),
+    );
+    expect(unpredicted).toEqual([]);
+    expect(batch.performance_metrics.length).toBeGreaterThan(1_000);
   });
 });
