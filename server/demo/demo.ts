@@ -86,7 +86,7 @@ export function createDemo(deps: DemoDependencies): Demo {
       const batch = emptyBatch();
       const symbol = simulation.symbols[turn % simulation.symbols.length];
       if (symbol !== undefined) simulation.poll(symbol, time, pace, batch);
-      if (turn % metricsEvery === 0) batch.system_metrics.push(...metricRows(time, read()));
+      if ((turn + 1) % metricsEvery === 0) batch.system_metrics.push(...metricRows(time, read()));
       replay?.fill(time, batch);
       await writer.prepare(batch, { past: false })();
     },
@@ -116,7 +116,11 @@ export function createDemo(deps: DemoDependencies): Demo {
       if (rows > MANY_ROWS) await analyze(sql, log);
       log.info({ rows, from: new Date(from).toISOString() }, 'the history of the demo is filled');
     },
-    start: live.start,
+    start() {
+      // What is measured is measured from here on: the filling of the history is not how the server works.
+      read();
+      live.start();
+    },
     stop: live.stop,
   };
 }

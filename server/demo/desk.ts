@@ -64,7 +64,9 @@ export function isSignalType(name: string): name is SignalType {
 
 /** Below it nobody trades; above it the size grows with the confidence. */
 const TRADE_CONFIDENCE = 0.2;
-const FEE = 0.0002;
+const FEE = 0.0004;
+/** Running figures stand beside single trades, on one scale: this part of the others' capital keeps them comparable. */
+const RUNNING_PART = 0.25;
 
 /** Builds the desk of one symbol. */
 export function createDesk(seed: number, symbol: string): Desk {
@@ -77,7 +79,7 @@ export function createDesk(seed: number, symbol: string): Desk {
 
   const close = (trade: OpenTrade, quote: Quote): PerformanceRow => {
     const move = (quote.price / trade.entryPrice - 1) * (trade.side === 'long' ? 1 : -1);
-    const pnl = cents(trade.size * (move - FEE));
+    const pnl = decimals4(trade.size * (move - FEE));
     largest = Math.max(largest, trade.size);
     const strategy = STRATEGIES[isSignalType(trade.signalType) ? trade.signalType : 'momentum'];
     const row = {
@@ -98,7 +100,7 @@ export function createDesk(seed: number, symbol: string): Desk {
         max_position_size: largest,
       };
     }
-    const total = cents(running.pnl + pnl);
+    const total = decimals4(running.pnl + pnl);
     running = {
       pnl: total,
       peak: Math.max(running.peak, total),
@@ -111,7 +113,7 @@ export function createDesk(seed: number, symbol: string): Desk {
       ...row,
       pnl: total,
       win_rate: running.wins / running.trades,
-      drawdown: cents(running.peak - total),
+      drawdown: decimals4(running.peak - total),
       trade_count: running.trades,
       avg_position_size: cents(running.sizeSum / running.trades),
       max_position_size: running.sizeMax,
@@ -127,7 +129,7 @@ export function createDesk(seed: number, symbol: string): Desk {
       for (const type of SIGNAL_TYPES) {
         if (quote.time < (nextSignal.get(type) ?? 0)) continue;
         nextSignal.set(type, quote.time + everyMs * random.between(0.6, 1));
-        const { row, trade } = predict(quote, type, base, random);
+        const { row, trade } = predict(quote, type, { base, everyMs, random });
         batch.signal_predictions.push(row);
         if (trade !== null) open.push(trade);
       }
@@ -142,15 +144,16 @@ export function createDesk(seed: number, symbol: string): Desk {
 function predict(
   quote: Quote,
   signalType: SignalType,
-  base: number,
-  random: Random,
+  { base, everyMs, random }: { base: number; everyMs: number; random: Random },
 ): { row: PredictionRow; trade: OpenTrade | null } {
   const seen = quote.drift + 0.6 * random.normal();
   const confidence = decimals4(1 / (1 + Math.exp(1.7 - 1.5 * Math.abs(seen))));
   const side: Side = seen > 0 ? 'long' : 'short';
-  const { holdMs } = STRATEGIES[signalType];
-  const size = confidence >= TRADE_CONFIDENCE ? cents(base * 2 * confidence * random.between(0.7, 1.3)) : 0;
-  const expected = cents(base * Math.abs(seen) * 0.0009 * (holdMs / (20 * MINUTE)) - base * FEE);
+  const { holdMs, running } = STRATEGIES[signalType];
+  // A fixed capital is spread over all trades that are open at once, so that it earns by time and not by their number.
+  const capital = running ? (base * RUNNING_PART) / Math.max(1, holdMs / everyMs) : base;
+  const size = confidence >= TRADE_CONFIDENCE ? cents(capital * 2 * confidence * random.between(0.7, 1.3)) : 0;
+  const expected = cents(capital * (Math.abs(seen) * 0.0009 * (holdMs / (20 * MINUTE)) - FEE));
   const rates = quote.rates.map(({ rate }) => rate);
   return {
     row: {

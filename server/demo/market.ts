@@ -52,7 +52,7 @@ const BASIS = 1e-4;
 const RATE_LIMIT = 0.0075;
 const SHOCK_HALF_LIFE = 1.5 * HOUR;
 /** Part of a drift of one standard deviation that a price makes in an hour, in days' volatility. */
-const DRIFT_PER_HOUR = 0.45;
+const DRIFT_PER_HOUR = 0.15;
 
 /** Builds a market whose every value follows from the seed and the times it is polled at. */
 export function createMarket(seed: number, instruments: readonly Instrument[]): Market {
@@ -122,7 +122,7 @@ function createSymbol(seed: number, instrument: Instrument, common: Common): Sym
   const random = createRandom(seed, symbol);
   const base = random.between(0.4, 1.2) * BASIS;
   const own = createWanderer(random, 0.35 * BASIS, 5 * HOUR);
-  const shocks = createShocks(random, 2.5 * DAY, [2 * BASIS, 7 * BASIS]);
+  const shocks = createShocks(random, 1.2 * DAY, [2 * BASIS, 7 * BASIS]);
   const venues = EXCHANGES.map((exchange) => ({ exchange, spread: createWanderer(random, 0.12 * BASIS, HOUR) }));
   const drift = createWanderer(random, 1, HOUR);
   const interest = createWanderer(random, 0.12, 20 * HOUR);

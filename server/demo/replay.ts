@@ -6,8 +6,8 @@
  * recorded after it comes live d/s after now. So seven days of history show up to 7 d x s of the recording.
  *
  * The play position lies 7 d x s behind the recording's start, but at the middle of the recording at most, so that there
- * is a history and something left to play. With the default of 3,600 (an hour of recording a second) four years are a
- * history of about five hours and a play of as long. After its end the recording begins anew, one payment interval
+ * is a history and something left to play. With the default of 600 (ten minutes of recording a second) four years are a
+ * history of about 29 hours and a play of as long, and what is paid each 8 h comes each 48 s. After its end the recording begins anew, one payment interval
  * later. A later start goes on where the newest row of the table says that the recording stood.
  *
  * A row is a payment as recorded; no polls are invented between payments. Every payment is scored: its z-score is that
@@ -19,8 +19,8 @@ import { type RecordedRate, type Recording, seriesKey } from './recording.ts';
 import type { Batch } from './rows.ts';
 import { anomalyRow } from './simulation.ts';
 
-/** An hour of the recording a second. */
-export const DEFAULT_SPEED = 3_600;
+/** Ten minutes of the recording a second. */
+export const DEFAULT_SPEED = 600;
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
