@@ -6,7 +6,7 @@ import './locale.ts';
 import uPlot from 'uplot';
 import { type Drawn, timeAxis, uPlotRatio, valueAxis } from './painters/axes.ts';
 import { paintDots, paintNotes } from './painters/dots.ts';
-import { type Hit, hitTest } from './painters/hit.ts';
+import type { Hit, HitTest } from './painters/hit.ts';
 import { paintLabels } from './painters/labels.ts';
 import { type Emphasis, paintLine } from './painters/lines.ts';
 import { paintGuideLabels, paintGuides, paintHatches, paintZone } from './painters/marks.ts';
@@ -25,6 +25,8 @@ export interface Pointer {
 /** What a plot needs from its surroundings. */
 export interface PlotOptions {
   readonly host: HTMLElement;
+  /** Finds the row under the pointer; null while that part of the page has not been loaded. */
+  hitTest(): HitTest | null;
   /** Called when the pointer means another row or place; null when it has left. */
   onPointer(pointer: Pointer | null): void;
   /** Called when the picture has to be painted anew, because another line is hovered. */
@@ -224,7 +226,7 @@ export class Plot {
     const x = (time: number): number => u.valToPos(time, 'x');
     const y = (value: number, side: Side): number => u.valToPos(value, this.#scale(side));
     const time = (px: number): number => u.posToVal(px, 'x');
-    this.#hit = hitTest(this.#state.pane.lines, { x, y, time }, at.x, at.y);
+    this.#hit = this.#options.hitTest()?.(this.#state.pane.lines, { x, y, time }, at.x, at.y) ?? null;
     const line = this.#hit?.line;
     const rowTime = line?.times[this.#hit?.index ?? -1];
     const value = line?.values[this.#hit?.index ?? -1];

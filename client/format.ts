@@ -2,15 +2,13 @@
  * Numbers and times as the page writes them: real minus signs, grouped thousands, a unit with every figure and a zone
  * with every time. Pure; the locale of the browser plays no part, so that a screenshot reads the same everywhere.
  */
-import type { ValueColumn } from '../shared/streams.ts';
-
 export type Zone = 'utc' | 'local';
 
 /** What stands where there is no number. */
 export const NOTHING = '–';
-const MINUS = '\u2212';
+export const MINUS = '\u2212';
 /** A space that does not break, between a figure and its unit. */
-const SPACE = '\u00a0';
+export const SPACE = '\u00a0';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
@@ -18,12 +16,13 @@ const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
 /** Whether a plus sign stands before positive numbers. */
 export type Sign = 'plus' | 'plain';
 
-function group(digits: string): string {
+/** Thousands apart. */
+export function group(digits: string): string {
   return digits.replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** Gives the text of an absolute value its sign; what rounds to zero has none. */
-function signed(value: number, text: string, sign: Sign): string {
+export function signed(value: number, text: string, sign: Sign): string {
   const isZero = !/[1-9]/.test(text);
   if (isZero) return text;
   if (value < 0) return MINUS + text;
@@ -62,16 +61,6 @@ function scaleOf(magnitude: number): readonly [number, string] {
   return [1, ''];
 }
 
-/** Every digit that a double carries for certain, without a tail of zeros: `0.00012345`. */
-export function exact(value: number, sign: Sign = 'plain'): string {
-  if (!Number.isFinite(value)) return fixed(value, 0, sign);
-  const rounded = Number(Math.abs(value).toPrecision(12));
-  const text = rounded.toString();
-  if (text.includes('e')) return signed(value, text.replace('e-', `e${MINUS}`), sign);
-  const [whole = '0', fraction] = text.split('.');
-  return signed(value, fraction === undefined ? group(whole) : `${group(whole)}.${fraction}`, sign);
-}
-
 /** A fraction as percent with a fixed count of decimals: `0.000166` at four is `+0.0166%`. */
 export function percent(fraction: number, decimals: number, sign: Sign = 'plain'): string {
   return Number.isFinite(fraction) ? `${fixed(fraction * 100, decimals, sign)}%` : fixed(fraction, 0, sign);
@@ -83,21 +72,6 @@ export function unitSuffix(unit: string | null): string {
   if (unit === '%' || unit === 'percent') return '%';
   if (unit === 'sigma') return 'σ';
   return `${SPACE}${unit}`;
-}
-
-/** A measured value, exactly, with its unit; for tooltips. Percent for fractions, a time with its zone for epochs. */
-export function exactValue(value: number, unit: ValueColumn['unit'], zone: Zone, quote: string): string {
-  if (Number.isNaN(value)) return NOTHING;
-  switch (unit) {
-    case 'fraction':
-      return Number.isFinite(value) ? `${exact(value * 100)}%` : exact(value);
-    case 'quote':
-      return `${exact(value)}${SPACE}${quote}`;
-    case 'epoch_ms':
-      return dateTime(value, zone);
-    default:
-      return `${exact(value)}${unitSuffix(unit)}`;
-  }
 }
 
 /** The currency that a symbol is quoted in: `USDT` of `BTC/USDT` and of `BTC/USDT:USDT`; `quote` where it names none. */
@@ -168,14 +142,6 @@ export function zoneLabel(time: number, zone: Zone): string {
 export function clock(time: number, zone: Zone): string {
   const parts = timeParts(time, zone);
   return `${two(parts.hour)}:${two(parts.minute)}:${two(parts.second)}`;
-}
-
-/** `22 Nov 2026 14:02:03.120 UTC`; milliseconds where there are any. */
-export function dateTime(time: number, zone: Zone): string {
-  if (!Number.isFinite(time)) return NOTHING;
-  const { day, month, year, ms } = timeParts(time, zone);
-  const fraction = ms === 0 ? '' : `.${ms.toString().padStart(3, '0')}`;
-  return `${day} ${month} ${year} ${clock(time, zone)}${fraction} ${zoneLabel(time, zone)}`;
 }
 
 /** `14:02:00 UTC`. */

@@ -1,6 +1,7 @@
 /** The plots of one chart, stacked or side by side: same window, same gutter, one hairline through all of them. */
 import { Plot, type PlotState, type Pointer } from './chart.ts';
 import { type Drawable, drawNever, drawSoon } from './draw.ts';
+import type { HitTest } from './painters/hit.ts';
 import { labelsWidth } from './painters/labels.ts';
 import type { Frame, Palette, Pane } from './painters/scene.ts';
 
@@ -31,6 +32,8 @@ const LEAST_GUTTER = 20;
 export interface PanesOptions {
   /** What to draw; null for nothing yet. Asked once a frame in which something has to be drawn. */
   scene(): Scene | null;
+  /** Finds the row under the pointer; null while that part of the page has not been loaded. */
+  hitTest(): HitTest | null;
   onPointer(pointer: PanePointer | null): void;
   /** Called when the labels gain or lose the lines' names; without them a legend has to name the lines. */
   onNames(shown: boolean): void;
@@ -128,6 +131,7 @@ export class Panes implements Drawable {
     const made = new Plot(
       {
         host,
+        hitTest: () => this.#options.hitTest(),
         onPointer: (pointer) => this.#point(pane.id, pointer),
         onStale: () => drawSoon(this),
       },

@@ -1,14 +1,11 @@
 /** The thin edge of the feed: the browser's WebSocket, timer and wake-up events, and nothing that decides anything. */
 import { PROTOCOL_VERSION } from '../shared/protocol.ts';
 import type { Command, FeedEvent } from './feed.ts';
+import { reloadNever, reloadOnceIdle } from './reload.ts';
 import type { FeedEdge } from './store/types.ts';
 
-/** A visitor who has not touched the page for so long is idle; a hidden page is idle at once. */
-const IDLE_MS = 30_000;
 /** What stands for a socket that could not even be made. */
 const ABNORMAL_CLOSURE = 1006;
-/** A page that comes back with the same build after a reload must not reload for ever. */
-const RELOADED_FOR = 'alphapulse.reloaded-for';
 
 /** Address of the feed on the page's own server. */
 export function feedUrl(page: { readonly protocol: string; readonly host: string }): string {
@@ -24,7 +21,6 @@ export function pageBuild(): string | null {
 export function openSocketEdge(hear: (event: FeedEvent) => void): FeedEdge {
   let current: { readonly number: number; readonly socket: WebSocket } | null = null;
   let wake: ReturnType<typeof setTimeout> | undefined;
-  const reloader = createReloader();
 
   function connect(number: number): void {
     let socket: WebSocket;
@@ -79,58 +75,16 @@ export function openSocketEdge(hear: (event: FeedEvent) => void): FeedEdge {
           wake = setTimeout(() => hear({ type: 'tick' }), command.afterMs);
           break;
         case 'reload':
-          reloader.reloadOnceIdle(command.build ?? 'another');
+          reloadOnceIdle(command.build ?? 'another');
       }
     },
     stop() {
       clearTimeout(wake);
-      reloader.stop();
+      reloadNever();
       removeEventListener('online', online);
       removeEventListener('pageshow', visible);
       document.removeEventListener('visibilitychange', visible);
       if (current !== null) close(current.number);
-    },
-  };
-}
-
-/** Reloads the page when nobody is using it, at most once for each build. */
-function createReloader(): { reloadOnceIdle(build: string): void; stop(): void } {
-  const inputs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'] as const;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let wanted: string | null = null;
-
-  function reload(): void {
-    if (wanted === null) return;
-    try {
-      if (sessionStorage.getItem(RELOADED_FOR) === wanted) return;
-      sessionStorage.setItem(RELOADED_FOR, wanted);
-    } catch {
-      // Without a memory of the last reload, another one could go round in circles: the visitor keeps this page.
-      return;
-    }
-    location.reload();
-  }
-  function touched(): void {
-    clearTimeout(timer);
-    timer = setTimeout(reload, IDLE_MS);
-  }
-  function hidden(): void {
-    if (document.visibilityState === 'hidden') reload();
-  }
-  return {
-    reloadOnceIdle(build) {
-      const listening = wanted !== null;
-      wanted = build;
-      hidden();
-      touched();
-      if (listening) return;
-      for (const input of inputs) addEventListener(input, touched, { passive: true });
-      document.addEventListener('visibilitychange', hidden);
-    },
-    stop() {
-      clearTimeout(timer);
-      for (const input of inputs) removeEventListener(input, touched);
-      document.removeEventListener('visibilitychange', hidden);
     },
   };
 }

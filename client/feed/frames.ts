@@ -1,10 +1,6 @@
 /** The border of the client: a server's text becomes a frame here, once, or nothing. */
-import * as z from 'zod/mini';
 import type { ClientFrame, ServerFrame } from '../../shared/protocol.ts';
 import { serverFrame } from '../../shared/protocol.ts';
-
-// The page's content security policy forbids compiling code, which is how the parser would make itself faster.
-z.config({ jitless: true });
 
 /** The frame that a text is; null for anything that is no frame of the protocol. */
 export function parseServerFrame(text: string | null): ServerFrame | null {

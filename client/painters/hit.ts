@@ -17,6 +17,9 @@ export interface Positions {
   time(x: number): number;
 }
 
+/** Finds the row that a pointer means. */
+export type HitTest = typeof hitTest;
+
 /** How far around the pointer points are looked for, in CSS pixels. */
 const REACH = 28;
 

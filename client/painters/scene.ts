@@ -2,7 +2,9 @@
  * What a pane of a chart shows, as plain data: recipes write it, `chart.ts` and the painters draw it. Times are epoch
  * ms throughout; values are in the unit of their column.
  */
+import type { StreamName, ValueColumn } from '../../shared/streams.ts';
 import type { Zone } from '../format.ts';
+import type { LineView } from '../model.ts';
 import type { AxisStyle } from './ticks.ts';
 
 /** The value axis that a line belongs to. */
@@ -38,10 +40,17 @@ export type Shape =
   /** Points whose size and colour say how far from the norm they are; solid at or above their own threshold. */
   | { readonly kind: 'scatter'; readonly z: Float64Array; readonly threshold: Float64Array };
 
-/** A labelled figure of a row, ready to be read. */
-export interface Figure {
-  readonly label: string;
-  readonly text: string;
+/** Where a line's rows come from, for whoever tells one of them exactly. */
+export interface RowSource {
+  readonly stream: StreamName;
+  readonly line: LineView;
+  readonly symbol: string;
+  /** What is drawn or told beside the stored values, computed from them. */
+  readonly derived: readonly {
+    readonly label: string;
+    readonly unit: ValueColumn['unit'];
+    value(index: number): number;
+  }[];
 }
 
 /** One line of a pane. */
@@ -62,8 +71,7 @@ export interface PaneLine {
   readonly staleFor: string | null;
   /** A value as the tooltip's list of lines writes it. */
   format(value: number): string;
-  /** Every value of the row at an index, exactly. */
-  row(index: number): readonly Figure[];
+  readonly source: RowSource;
 }
 
 /** A horizontal line of reference. */

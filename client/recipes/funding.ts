@@ -2,7 +2,7 @@
 import { annualisedRate, changeOverWindow, fundingIntervalHours } from '../derive.ts';
 import { fixed, percent } from '../format.ts';
 import type { StreamView } from '../model.ts';
-import { at, column, leadingLine, type NamedLine, namedLines, paneLine, rememberedSlots, rowFigures } from './lines.ts';
+import { at, column, leadingLine, type NamedLine, namedLines, paneLine, rememberedSlots } from './lines.ts';
 import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
 
 const RATE = 'funding_rate';
@@ -41,11 +41,10 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       labelled: true,
       polled: true,
     });
-    const row = (index: number) => [
-      ...rowFigures(view.stream, named.line, index, context),
-      ...annualFigure(at(rates, index), hours),
-    ];
-    return [{ ...made, row }];
+    if (hours === null) return [made];
+    const value = (index: number): number => annualisedRate(at(rates, index), hours);
+    const derived = [{ label: `annualised (every ${hours} h)`, unit: 'fraction' as const, value }];
+    return [{ ...made, source: { ...made.source, derived } }];
   });
   const unknown = lines.length - drawn.length;
   const interval = commonInterval(lines);
@@ -68,11 +67,6 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       },
     ],
   };
-}
-
-function annualFigure(rate: number, hours: number | null): { label: string; text: string }[] {
-  if (hours === null || !Number.isFinite(rate)) return [];
-  return [{ label: `annualised (every ${hours} h)`, text: percent(annualisedRate(rate, hours), 2, 'plus') }];
 }
 
 function card(view: StreamView, context: RecipeContext): CardContent | null {

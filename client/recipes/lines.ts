@@ -1,9 +1,9 @@
 /** What all recipes do with a stream's lines: name them, give each its colour, write their rows out. Pure. */
-import { STREAMS, type StreamName } from '../../shared/streams.ts';
-import { age, exactValue, quoteOf, words } from '../format.ts';
+import { STREAMS } from '../../shared/streams.ts';
+import { age, words } from '../format.ts';
 import type { ChannelView, LineView, StreamView } from '../model.ts';
 import { newestFinite } from '../painters/labels.ts';
-import type { Figure, PaneLine } from '../painters/scene.ts';
+import type { PaneLine } from '../painters/scene.ts';
 import type { RecipeContext, Tone } from './recipe.ts';
 
 /** A line with the name that the page calls it by. */
@@ -71,18 +71,6 @@ export function rememberedSlots(group: string, names: readonly string[]): Readon
   return slotsOf(names, memory);
 }
 
-/** Every value of a row, exactly, in the declaration's order; text columns with the line's newest text. */
-export function rowFigures(stream: StreamName, line: LineView, index: number, context: RecipeContext): Figure[] {
-  const quote = quoteOf(context.symbol);
-  return STREAMS[stream].values.flatMap((declared): Figure[] => {
-    if (declared.kind === 'text') return [];
-    const values = line.columns[declared.name];
-    if (values === undefined) return [];
-    const value = values[index] ?? Number.NaN;
-    return [{ label: words(declared.name), text: exactValue(value, declared.unit, context.zone, quote) }];
-  });
-}
-
 /** How long nothing arrived on a line that is stale among others that are not; null where that needs no mark. */
 export function staleMark(view: StreamView, line: LineView, now: number): string | null {
   // Where the whole stream is stale its frame says so, once and larger.
@@ -116,7 +104,7 @@ export function paneLine(
     times: line.times,
     breakAfterMs: polled ? breakAfter(line, context.rangeMs) : null,
     staleFor: staleMark(view, line, context.now),
-    row: (index: number) => rowFigures(view.stream, line, index, context),
+    source: { stream: view.stream, line, symbol: context.symbol, derived: [] },
   };
   const newest = newestFinite(drawn);
   const text = labelled && newest >= 0 ? drawn.format(drawn.values[newest] ?? Number.NaN) : null;

@@ -5,7 +5,7 @@
 
 import type { ValueColumn } from '../../shared/streams.ts';
 import { cumulativePnl, TRAILING_ROWS, trailingWinRate } from '../derive.ts';
-import { compact, exactValue, fixed, percent, quoteOf } from '../format.ts';
+import { compact, fixed, percent, quoteOf } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { AxisSpec, Guide, Pane, PaneLine, Shape } from '../painters/scene.ts';
 import { at, column, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots, toneOf } from './lines.ts';
@@ -86,9 +86,9 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       });
       if (!isRunning) return made;
       // The row is told as it is stored, and what is drawn of it beside that.
-      const told = (value: number): string => exactValue(value, part.unit, context.zone, quote);
-      const row = (index: number) => [{ label: part.title, text: told(at(values, index)) }, ...made.row(index)];
-      return { ...made, row };
+      const { title: label, unit } = part;
+      const derived = [{ label, unit, value: (index: number) => at(values, index) }];
+      return { ...made, source: { ...made.source, derived } };
     });
     const { id, title, left, guides, weight } = part;
     return { id, title, left, right: null, guides, lines: drawn, weight };

@@ -8,10 +8,10 @@ import type { Store } from '../store.ts';
 import { Banner } from './banner.tsx';
 import { Cards } from './cards.tsx';
 import { ChartPanel } from './chartpanel.tsx';
+import { Dialog } from './dialog.tsx';
 import { Header } from './header.tsx';
-import { Help } from './help.tsx';
 import { listenToKeys } from './keys.ts';
-import { SymbolPicker } from './picker.tsx';
+import { extras, followExtras, NotYet } from './later.tsx';
 
 export function App({ store }: { store: Store }) {
   const isPicking = useSignal(false);
@@ -19,6 +19,9 @@ export function App({ store }: { store: Store }) {
   const lost = lostSince(store);
   const feed = store.feed.value;
   const symbol = store.view.symbol.value;
+  const parts = extras();
+
+  useEffect(() => followExtras(store), [store]);
 
   useEffect(() => {
     const onEscape = (): void => {
@@ -48,8 +51,20 @@ export function App({ store }: { store: Store }) {
         ))}
       </main>
       <Footer store={store} />
-      <SymbolPicker store={store} isOpen={isPicking} />
-      <Help isOpen={isHelping} />
+      <Dialog label="Choose a symbol" class="picker" testId="symbol-picker" isOpen={isPicking}>
+        {parts === null ? <NotYet /> : <parts.PickerBody store={store} isOpen={isPicking} />}
+      </Dialog>
+      <Dialog label="Keys" class="keys" testId="keys" isOpen={isHelping}>
+        {parts === null ? (
+          <NotYet />
+        ) : (
+          <parts.KeyList
+            onClose={() => {
+              isHelping.value = false;
+            }}
+          />
+        )}
+      </Dialog>
     </div>
   );
 }

@@ -8,9 +8,9 @@ import { RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
 import { palette } from '../theme.ts';
 import { type ChartController, createController } from './controller.ts';
+import { extras, fetchExtras } from './later.tsx';
 import type { PaneLayout } from './layout.ts';
 import { HeatLegend, Legend } from './legend.tsx';
-import { Tooltip } from './tooltip.tsx';
 
 interface ChartPanelProps {
   readonly store: Store;
@@ -35,6 +35,8 @@ export function ChartPanel({ store, stream }: ChartPanelProps) {
   }, [controller]);
   const { subtitle, refusal, panes } = controller.layout.value;
   const pointer = controller.pointer.value;
+  const parts = pointer === null ? null : extras();
+  if (pointer !== null) fetchExtras();
   return (
     <section
       class={`panel chart chart-${stream}`}
@@ -59,8 +61,8 @@ export function ChartPanel({ store, stream }: ChartPanelProps) {
         ))}
         <Message store={store} stream={stream} state={state.value} refusal={refusal} />
       </div>
-      {pointer !== null && palette.value !== null && root.current !== null && (
-        <Tooltip pointer={pointer} zone={store.view.zone.value} palette={palette.value} within={root.current} />
+      {pointer !== null && parts !== null && palette.value !== null && root.current !== null && (
+        <parts.Tooltip pointer={pointer} zone={store.view.zone.value} palette={palette.value} within={root.current} />
       )}
     </section>
   );

@@ -10,6 +10,7 @@ import { RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
 import { palette } from '../theme.ts';
 import { lead, until } from '../window.ts';
+import { extras } from './later.tsx';
 import { type ChartLayout, layoutOf, sameLayout } from './layout.ts';
 
 /** Ages in a picture are written anew at this pace, without any new row. */
@@ -96,6 +97,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
 
   const panes = new Panes({
     scene,
+    hitTest: () => extras()?.hitTest ?? null,
     onPointer: (next) => {
       pointer.value = next;
     },

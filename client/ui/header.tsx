@@ -5,8 +5,9 @@ import { RANGES, type RefreshName } from '../model.ts';
 import { newestArrival } from '../status.ts';
 import type { Store } from '../store.ts';
 import { THEMES } from '../view.ts';
-import { CaretIcon, HelpIcon, PauseIcon, ThemeIcon } from './icons.tsx';
-import { type Choice, Menu } from './menu.tsx';
+import { Icon } from './icons.tsx';
+import { Menu } from './menu.tsx';
+import type { Choice } from './menulist.tsx';
 
 const REFRESH_CHOICES: readonly Choice<RefreshName>[] = [
   { id: 'live', label: 'Live' },
@@ -59,7 +60,7 @@ export function Header({ store, isPicking, isHelping }: HeaderProps) {
         isPaused={refresh === 'paused'}
         onChoose={(name) => view.setRefresh(name)}
       >
-        {refresh === 'paused' && <PauseIcon />}
+        {refresh === 'paused' && <Icon name="pause" />}
         {REFRESH_LABELS[refresh]}
       </Menu>
       {store.demo.value && (
@@ -80,7 +81,7 @@ export function Header({ store, isPicking, isHelping }: HeaderProps) {
           isHelping.value = true;
         }}
       >
-        <HelpIcon />
+        <Icon name="keys" />
       </button>
     </header>
   );
@@ -103,7 +104,7 @@ function SymbolButton({ store, isPicking }: Omit<HeaderProps, 'isHelping'>) {
         }}
       >
         <span class="symbol-name">{symbol}</span>
-        <CaretIcon />
+        <Icon name="caret" />
         <kbd class="desk-only">/</kbd>
         <span class="symbol-count desk-only">
           {place < 0 ? '' : `${place + 1} of ${symbols.length.toLocaleString('en-US')}`}
@@ -176,7 +177,7 @@ export function ThemeButton({ store }: { store: Store }) {
       data-testid="theme"
       onClick={() => store.view.setTheme(next)}
     >
-      <ThemeIcon theme={theme} />
+      <Icon name={theme} />
     </button>
   );
 }

@@ -1,5 +1,4 @@
 /** Names of a pane's lines where there is no room for them at the lines' ends; and what the dots' sizes mean. */
-import { heatRadius } from '../painters/dots.ts';
 import { type Palette, slotColor, slotDash } from '../painters/scene.ts';
 import type { LegendEntry } from './layout.ts';
 
@@ -23,30 +22,13 @@ export function Legend({ entries, palette }: { entries: readonly LegendEntry[]; 
   );
 }
 
-const STEPS = [
-  { z: 2, label: '2σ', className: 'heat-1' },
-  { z: 3, label: '3', className: 'heat-2' },
-  { z: 4, label: '4', className: 'heat-3' },
-  { z: 5, label: '5+', className: 'heat-4' },
-] as const;
-
+/** What size and colour of a dot say; the dots themselves are the style sheet's. */
 export function HeatLegend() {
   return (
     <div class="heat">
-      {STEPS.map(({ z, label, className }) => (
-        <span key={z}>
-          <svg width="12" height="12" viewBox="-6 -6 12 12" aria-hidden="true">
-            <circle class={className} r={heatRadius(z)} />
-          </svg>
-          {label}
-        </span>
+      {['2σ', '3', '4', '5+', 'below threshold'].map((label) => (
+        <span key={label}>{label}</span>
       ))}
-      <span class="heat-note">
-        <svg width="12" height="12" viewBox="-6 -6 12 12" aria-hidden="true">
-          <circle class="heat-hollow" r="3.5" />
-        </svg>
-        below threshold
-      </span>
     </div>
   );
 }

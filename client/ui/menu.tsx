@@ -2,15 +2,9 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { CaretIcon } from './icons.tsx';
-
-/** One entry of a menu. */
-export interface Choice<T extends string> {
-  readonly id: T;
-  readonly label: string;
-  /** What stands beside it in the list. */
-  readonly hint?: string;
-}
+import { Icon } from './icons.tsx';
+import { extras, fetchExtras, NotYet } from './later.tsx';
+import type { Choice } from './menulist.tsx';
 
 interface MenuProps<T extends string> {
   readonly label: string;
@@ -25,11 +19,11 @@ interface MenuProps<T extends string> {
 export function Menu<T extends string>(props: MenuProps<T>) {
   const isOpen = useSignal(false);
   const root = useRef<HTMLDivElement>(null);
-  const list = useRef<HTMLDivElement>(null);
+  const parts = extras();
 
   useEffect(() => {
     if (!isOpen.value) return;
-    list.current?.querySelector<HTMLElement>('[aria-checked="true"]')?.focus();
+    fetchExtras();
     const close = (event: Event): void => {
       if (event.target instanceof Node && root.current?.contains(event.target)) return;
       isOpen.value = false;
@@ -38,18 +32,14 @@ export function Menu<T extends string>(props: MenuProps<T>) {
     return () => document.removeEventListener('pointerdown', close);
   }, [isOpen.value]);
 
+  const close = (): void => {
+    isOpen.value = false;
+    // The list had the focus and is gone: without this the next Tab would begin at the top of the page.
+    root.current?.querySelector('button')?.focus();
+  };
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (!isOpen.value) return;
-    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
-    if (event.key === 'Escape') {
-      isOpen.value = false;
-      root.current?.querySelector('button')?.focus();
-    } else if (step !== 0) {
-      const entries = [...(list.current?.querySelectorAll<HTMLElement>('button') ?? [])];
-      const index = entries.findIndex((entry) => entry.matches(':focus'));
-      entries[(index + step + entries.length) % entries.length]?.focus();
-    } else return;
-    // The page's own keys do not see what the menu has understood.
+    if (!isOpen.value || event.key !== 'Escape') return;
+    close();
     event.preventDefault();
     event.stopPropagation();
   };
@@ -69,28 +59,25 @@ export function Menu<T extends string>(props: MenuProps<T>) {
         }}
       >
         {props.children}
-        <CaretIcon />
+        <Icon name="caret" />
       </button>
-      {isOpen.value && (
-        <div class="menu-list" role="menu" ref={list}>
-          {props.choices.map((choice) => (
-            <button
-              type="button"
-              key={choice.id}
-              role="menuitemradio"
-              aria-checked={choice.id === props.chosen}
-              data-choice={choice.id}
-              onClick={() => {
-                isOpen.value = false;
-                props.onChoose(choice.id);
-              }}
-            >
-              {choice.label}
-              {choice.hint !== undefined && <kbd>{choice.hint}</kbd>}
-            </button>
-          ))}
-        </div>
-      )}
+      {isOpen.value &&
+        (parts === null ? (
+          <div class="menu-list">
+            <NotYet />
+          </div>
+        ) : (
+          <parts.MenuList
+            choices={props.choices}
+            chosen={props.chosen}
+            onChoose={(id) => {
+              close();
+              // The list speaks of names; only those that were given to it come back.
+              const choice = props.choices.find((candidate) => candidate.id === id);
+              if (choice !== undefined) props.onChoose(choice.id);
+            }}
+          />
+        ))}
     </div>
   );
 }

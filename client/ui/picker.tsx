@@ -1,9 +1,9 @@
 /** The symbol picker: searches a thousand symbols as one types, by keyboard or touch, and draws only what is in sight. */
 import { type Signal, useComputed, useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Store } from '../store.ts';
 import { searchSymbols } from '../symbols.ts';
-import { SearchIcon } from './icons.tsx';
+import { Icon } from './icons.tsx';
 
 const ROW = 44;
 const SPARE_ROWS = 4;
@@ -13,36 +13,8 @@ interface PickerProps {
   readonly isOpen: Signal<boolean>;
 }
 
-export function SymbolPicker({ store, isOpen }: PickerProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  // Opened before the body's own effects run, which measure it.
-  useLayoutEffect(() => {
-    const element = dialog.current;
-    if (element === null) return;
-    if (isOpen.value && !element.open) element.showModal();
-    if (!isOpen.value && element.open) element.close();
-  }, [isOpen.value]);
-  return (
-    <dialog
-      class="picker"
-      ref={dialog}
-      aria-label="Choose a symbol"
-      data-testid="symbol-picker"
-      onClose={() => {
-        isOpen.value = false;
-      }}
-      onClick={(event) => {
-        // A click on the backdrop has the dialog itself as its target.
-        if (event.target === dialog.current) isOpen.value = false;
-      }}
-      onKeyDown={(event) => event.stopPropagation()}
-    >
-      {isOpen.value && <PickerBody store={store} isOpen={isOpen} />}
-    </dialog>
-  );
-}
-
-function PickerBody({ store, isOpen }: PickerProps) {
+/** The body of the picker's dialog; it lives as long as that is open. */
+export function PickerBody({ store, isOpen }: PickerProps) {
   const query = useSignal('');
   const active = useSignal(0);
   const scroll = useSignal(0);
@@ -95,7 +67,7 @@ function PickerBody({ store, isOpen }: PickerProps) {
   return (
     <>
       <div class="picker-search">
-        <SearchIcon />
+        <Icon name="search" />
         <input
           ref={input}
           type="text"

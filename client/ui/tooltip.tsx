@@ -1,6 +1,7 @@
 /** The row under the pointer, exactly: its time with the zone, its line, every value; and the other lines at that time. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { dateTime, type Zone } from '../format.ts';
+import { dateTime, rowFigures } from '../exact.ts';
+import type { Zone } from '../format.ts';
 import type { Palette, PaneLine } from '../painters/scene.ts';
 import { slotColor } from '../painters/scene.ts';
 import { nearestIndex } from '../painters/spans.ts';
@@ -55,7 +56,7 @@ export function Tooltip({ pointer, zone, palette, within }: TooltipProps) {
         {line.name}
       </div>
       <dl>
-        {line.row(index).map((figure) => (
+        {rowFigures(line.source, index, zone).map((figure) => (
           <Figure key={figure.label} {...figure} />
         ))}
       </dl>

@@ -1,18 +1,7 @@
 /** Figures, ages and times as the page writes them. */
 import { describe, expect, it } from 'vitest';
-import {
-  age,
-  clockWithZone,
-  compact,
-  dateTime,
-  exact,
-  exactValue,
-  fixed,
-  percent,
-  quoteOf,
-  timeParts,
-  zoneLabel,
-} from '../../client/format.ts';
+import { dateTime, exact, exactValue } from '../../client/exact.ts';
+import { age, clockWithZone, compact, fixed, percent, quoteOf, timeParts, zoneLabel } from '../../client/format.ts';
 
 const MINUS = '\u2212';
 const SPACE = '\u00a0';

@@ -51,6 +51,16 @@ describe('the window', () => {
   });
 });
 
+const NO_ROWS: LineView = {
+  name: null,
+  times: new Float64Array(0),
+  columns: {},
+  texts: {},
+  arrivedAt: null,
+  spacingMs: null,
+  stale: false,
+};
+
 function paneLine(name: string, shape: PaneLine['shape'], times: number[], values: number[]): PaneLine {
   return {
     name,
@@ -63,7 +73,7 @@ function paneLine(name: string, shape: PaneLine['shape'], times: number[], value
     endText: null,
     staleFor: null,
     format: String,
-    row: () => [],
+    source: { stream: 'funding_rates', line: NO_ROWS, symbol: 'BTC/USDT', derived: [] },
   };
 }
 

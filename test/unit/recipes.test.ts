@@ -1,6 +1,8 @@
 /** What each stream's recipe makes of its rows. */
 import { describe, expect, it } from 'vitest';
+import { type Figure, rowFigures } from '../../client/exact.ts';
 import type { ChannelView, LineView, StreamView } from '../../client/model.ts';
+import type { PaneLine } from '../../client/painters/scene.ts';
 import { namedLines, slotsOf } from '../../client/recipes/lines.ts';
 import { knownPnl } from '../../client/recipes/predictions.ts';
 import type { RecipeContext } from '../../client/recipes/recipe.ts';
@@ -42,6 +44,11 @@ function view(stream: StreamName, channels: ChannelView[], more: Partial<StreamV
   return { stream, state: 'live', off: null, channels, range: '1h', arrivedAt: NOW, version: 1, ...more };
 }
 
+/** A drawn line's row as the tooltip tells it. */
+function told(drawn: PaneLine | undefined, index: number): readonly Figure[] {
+  return drawn === undefined ? [] : rowFigures(drawn.source, index, 'utc');
+}
+
 const empty = (stream: StreamName): StreamView => view(stream, [], { state: 'empty', arrivedAt: null });
 
 describe('every stream', () => {
@@ -75,7 +82,7 @@ describe('every stream', () => {
     const numeric = STREAMS[name].values.filter(({ kind }) => kind !== 'text');
     const columns = Object.fromEntries(numeric.map((value) => [value.name, [0.25, 0.5]]));
     const { panes } = RECIPES[name].picture(view(name, [channel(name, [line('binance', columns)])]), CONTEXT);
-    const labels = panes[0]?.lines[0]?.row(1).map(({ label }) => label) ?? [];
+    const labels = told(panes[0]?.lines[0], 1).map(({ label }) => label);
     for (const value of numeric) expect(labels).toContain(value.name.replaceAll('_', ' '));
   });
 });
@@ -151,7 +158,7 @@ describe('anomalies', () => {
     const two = view('anomalies', [channel('anomalies', [line('volume', rows), line('funding_rate', rows)])]);
     const several = RECIPES.anomalies.picture(two, CONTEXT).panes[0]?.lines[0];
     expect([...(several?.values ?? [])]).toEqual([-4, 2.5]);
-    expect(several?.row(0)).toContainEqual({ label: 'value', text: '1,000' });
+    expect(told(several, 0)).toContainEqual({ label: 'value', text: '1,000' });
     const one = view('anomalies', [channel('anomalies', [line('volume', rows)])]);
     expect([...(RECIPES.anomalies.picture(one, CONTEXT).panes[0]?.lines[0]?.values ?? [])]).toEqual([1000, 2000]);
   });
@@ -182,7 +189,7 @@ describe('performance', () => {
     expect(running.panes[1]?.title).toBe('Win rate, trailing 200 rows, %');
     expect([...(running.panes[0]?.lines[0]?.values ?? [])]).toEqual([10, 6, 12]);
     expect([...(running.panes[1]?.lines[0]?.values ?? [])]).toEqual([1, 1 / 2, 2 / 3]);
-    expect(running.panes[0]?.lines[0]?.row(2).slice(0, 2)).toEqual([
+    expect(told(running.panes[0]?.lines[0], 2).slice(0, 2)).toEqual([
       { label: 'Cumulative PnL, USDT', text: '12\u00a0USDT' },
       { label: 'pnl', text: '6\u00a0USDT' },
     ]);

@@ -1,0 +1,75 @@
+/** Rows written out exactly, for the tooltip: every digit, with its unit, and the time with its zone. Pure. */
+import { STREAMS, type ValueColumn } from '../shared/streams.ts';
+import {
+  clock,
+  fixed,
+  group,
+  MINUS,
+  NOTHING,
+  quoteOf,
+  type Sign,
+  SPACE,
+  signed,
+  timeParts,
+  unitSuffix,
+  words,
+  type Zone,
+  zoneLabel,
+} from './format.ts';
+import type { RowSource } from './painters/scene.ts';
+
+/** A labelled figure of a row, ready to be read. */
+export interface Figure {
+  readonly label: string;
+  readonly text: string;
+}
+
+/** Every figure of the row at an index, exactly: what is drawn of it first, then the stored values in the declaration's order. */
+export function rowFigures({ stream, line, symbol, derived }: RowSource, index: number, zone: Zone): Figure[] {
+  const quote = quoteOf(symbol);
+  const drawn = derived.map(({ label, unit, value }) => ({
+    label,
+    text: exactValue(value(index), unit, zone, quote),
+  }));
+  const stored = STREAMS[stream].values.flatMap((declared): Figure[] => {
+    const values = line.columns[declared.name];
+    // Of texts a line keeps the newest only.
+    if (declared.kind === 'text' || values === undefined) return [];
+    const text = exactValue(values[index] ?? Number.NaN, declared.unit, zone, quote);
+    return [{ label: words(declared.name), text }];
+  });
+  return [...drawn, ...stored];
+}
+
+/** A measured value, exactly, with its unit; for tooltips. Percent for fractions, a time with its zone for epochs. */
+export function exactValue(value: number, unit: ValueColumn['unit'], zone: Zone, quote: string): string {
+  if (Number.isNaN(value)) return NOTHING;
+  switch (unit) {
+    case 'fraction':
+      return Number.isFinite(value) ? `${exact(value * 100)}%` : exact(value);
+    case 'quote':
+      return `${exact(value)}${SPACE}${quote}`;
+    case 'epoch_ms':
+      return dateTime(value, zone);
+    default:
+      return `${exact(value)}${unitSuffix(unit)}`;
+  }
+}
+
+/** Every digit that a double carries for certain, without a tail of zeros: `0.00012345`. */
+export function exact(value: number, sign: Sign = 'plain'): string {
+  if (!Number.isFinite(value)) return fixed(value, 0, sign);
+  const rounded = Number(Math.abs(value).toPrecision(12));
+  const text = rounded.toString();
+  if (text.includes('e')) return signed(value, text.replace('e-', `e${MINUS}`), sign);
+  const [whole = '0', fraction] = text.split('.');
+  return signed(value, fraction === undefined ? group(whole) : `${group(whole)}.${fraction}`, sign);
+}
+
+/** `22 Nov 2026 14:02:03.120 UTC`; milliseconds where there are any. */
+export function dateTime(time: number, zone: Zone): string {
+  if (!Number.isFinite(time)) return NOTHING;
+  const { day, month, year, ms } = timeParts(time, zone);
+  const fraction = ms === 0 ? '' : `.${ms.toString().padStart(3, '0')}`;
+  return `${day} ${month} ${year} ${clock(time, zone)}${fraction} ${zoneLabel(time, zone)}`;
+}

@@ -1,0 +1,44 @@
+/** A dialog that a signal opens; its body is a part that is loaded later. */
+import type { Signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { fetchExtras } from './later.tsx';
+
+interface DialogProps {
+  readonly label: string;
+  readonly class: string;
+  readonly testId: string;
+  readonly isOpen: Signal<boolean>;
+  readonly children: ComponentChildren;
+}
+
+export function Dialog({ label, class: name, testId, isOpen, children }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  // Opened before the body's own effects run, which measure it.
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    if (element === null) return;
+    if (isOpen.value) fetchExtras();
+    if (isOpen.value && !element.open) element.showModal();
+    if (!isOpen.value && element.open) element.close();
+  }, [isOpen.value]);
+  const close = (): void => {
+    isOpen.value = false;
+  };
+  return (
+    <dialog
+      class={name}
+      ref={dialog}
+      aria-label={label}
+      data-testid={testId}
+      onClose={close}
+      onClick={(event) => {
+        // A click on the backdrop has the dialog itself as its target.
+        if (event.target === dialog.current) close();
+      }}
+      onKeyDown={(event) => event.stopPropagation()}
+    >
+      {isOpen.value && children}
+    </dialog>
+  );
+}
