@@ -86,7 +86,11 @@ export function createDemo(deps: DemoDependencies): Demo {
       const batch = emptyBatch();
       const symbol = simulation.symbols[turn % simulation.symbols.length];
       if (symbol !== undefined) simulation.poll(symbol, time, pace, batch);
-      if ((turn + 1) % metricsEvery === 0) batch.system_metrics.push(...metricRows(time, read()));
+      if (turn % metricsEvery === 0) {
+        const measured = read();
+        // The first two still have the filling of the history and the start of the server in them.
+        if (turn >= 2 * metricsEvery) batch.system_metrics.push(...metricRows(time, measured));
+      }
       replay?.fill(time, batch);
       await writer.prepare(batch, { past: false })();
     },
@@ -116,11 +120,7 @@ export function createDemo(deps: DemoDependencies): Demo {
       if (rows > MANY_ROWS) await analyze(sql, log);
       log.info({ rows, from: new Date(from).toISOString() }, 'the history of the demo is filled');
     },
-    start() {
-      // What is measured is measured from here on: the filling of the history is not how the server works.
-      read();
-      live.start();
-    },
+    start: live.start,
     stop: live.stop,
   };
 }

@@ -63,8 +63,8 @@ export function isSignalType(name: string): name is SignalType {
 }
 
 /** Below it nobody trades; above it the size grows with the confidence. */
-const TRADE_CONFIDENCE = 0.2;
-const FEE = 0.0004;
+const TRADE_CONFIDENCE = 0.17;
+const FEE = 0.0002;
 /** Running figures stand beside single trades, on one scale: this part of the others' capital keeps them comparable. */
 const RUNNING_PART = 0.25;
 
@@ -153,7 +153,8 @@ function predict(
   // A fixed capital is spread over all trades that are open at once, so that it earns by time and not by their number.
   const capital = running ? (base * RUNNING_PART) / Math.max(1, holdMs / everyMs) : base;
   const size = confidence >= TRADE_CONFIDENCE ? cents(capital * 2 * confidence * random.between(0.7, 1.3)) : 0;
-  const expected = cents(capital * (Math.abs(seen) * 0.0009 * (holdMs / (20 * MINUTE)) - FEE));
+  // Told for a whole position, however many the capital is spread over.
+  const expected = cents(base * (Math.abs(seen) * 0.0009 * (holdMs / (20 * MINUTE)) - FEE));
   const rates = quote.rates.map(({ rate }) => rate);
   return {
     row: {

@@ -5,9 +5,9 @@
  * recording stands there at its play position, a payment recorded d before that position is dated d/s before now, one
  * recorded after it comes live d/s after now. So seven days of history show up to 7 d x s of the recording.
  *
- * The play position lies 7 d x s behind the recording's start, but at the middle of the recording at most, so that there
- * is a history and something left to play. With the default of 600 (ten minutes of recording a second) four years are a
- * history of about 29 hours and a play of as long, and what is paid each 8 h comes each 48 s. After its end the recording begins anew, one payment interval
+ * The play position lies 7 d x s behind the recording's start, but at three quarters of the recording at most, so that
+ * there is a history and something left to play. With the default of 600 (ten minutes of recording a second) four years
+ * are a history of about 44 hours and a play of 15, and what is paid each 8 h comes each 48 s. After its end the recording begins anew, one payment interval
  * later. A later start goes on where the newest row of the table says that the recording stood.
  *
  * A row is a payment as recorded; no polls are invented between payments. Every payment is scored: its z-score is that
@@ -21,6 +21,9 @@ import { anomalyRow } from './simulation.ts';
 
 /** Ten minutes of the recording a second. */
 export const DEFAULT_SPEED = 600;
+
+/** A play begins at this part of the recording at the latest. */
+const FURTHEST_START = 0.75;
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -123,6 +126,6 @@ function anchorOf(
   if (newest !== null && recordedAt !== null && recordedAt >= recording.start && recordedAt <= recording.end) {
     return { time: newest.time, position: recordedAt };
   }
-  const half = (recording.end - recording.start) / 2;
-  return { time: now, position: recording.start + Math.min(HISTORY_MS * speed, half) };
+  const furthest = (recording.end - recording.start) * FURTHEST_START;
+  return { time: now, position: recording.start + Math.min(HISTORY_MS * speed, furthest) };
 }

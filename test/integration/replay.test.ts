@@ -1,11 +1,15 @@
 /** Holds a replay to what arrives in a real database: the recorded payments at their moved times, and their anomalies. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type pg from 'pg';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { parseConfig } from '../../server/config.ts';
 import { readRecording, roundDecimal } from '../../server/demo/recording.ts';
+import { startService } from '../../server/service.ts';
 import { createHandClock, createTestDemo } from '../support/demo.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 
@@ -20,6 +24,8 @@ beforeAll(async () => {
   database = await freshDatabase({ migrated: true });
   client = await database.connect();
   folder = await mkdtemp(join(tmpdir(), 'alphapulse-replay-'));
+  // As root, the embedded server runs as another account, which has to get to its folder.
+  await chmod(folder, 0o755);
 });
 afterAll(async () => {
   await database.drop();
@@ -49,18 +55,18 @@ it('fills the history up to now, plays live, and goes on after a restart with ev
       )
     ).rows;
   const history = await stored();
-  expect(history.length).toBe(200);
+  expect(history.length).toBe(300);
   expect(history.at(-1)?.due).toBeGreaterThan(clock.now() - 8_001);
   expect(history.map(({ recorded }) => Date.parse(recorded))).toEqual(
     recording.rates
       .filter((rate) => rate.exchange === 'gate')
-      .slice(0, 200)
+      .slice(0, 300)
       .map((rate) => rate.time),
   );
 
   first.start();
   clock.move(60_000);
-  await vi.waitFor(async () => expect((await stored()).length).toBe(208), { timeout: 20_000 });
+  await vi.waitFor(async () => expect((await stored()).length).toBe(307), { timeout: 20_000 });
   await first.close();
 
   clock.move(120_000);
@@ -68,18 +74,38 @@ it('fills the history up to now, plays live, and goes on after a restart with ev
   await second.backfill(() => undefined);
   await second.close();
   const rows = await stored();
-  expect(rows.length).toBe(223);
-  expect(new Set(rows.map(({ recorded }) => recorded)).size).toBe(223);
+  expect(rows.length).toBe(322);
+  expect(new Set(rows.map(({ recorded }) => recorded)).size).toBe(322);
   const gaps = rows.slice(1).map(({ due }, index) => due - (rows[index]?.due ?? 0));
   expect(new Set(gaps)).toEqual(new Set([8_000]));
 
   const anomalies = await client.query(
     `select distinct data_type, count(*) filter (where abs(z_score) >= threshold)::int as shocks from anomalies group by 1`,
   );
-  // Payments 60, 120 and 180 of the recording, and none before or after, on both exchanges.
-  expect(anomalies.rows).toEqual([{ data_type: 'funding_rate', shocks: 6 }]);
+  // Each sixtieth of 322 payments of the recording, and no other, on both exchanges.
+  expect(anomalies.rows).toEqual([{ data_type: 'funding_rate', shocks: 10 }]);
   for (const table of ['performance_metrics', 'signal_predictions', 'system_metrics']) {
     expect((await client.query(`select count(*)::int as n from ${table}`)).rows[0].n).toBeGreaterThan(50);
+  }
+}, 120_000);
+
+it('with no database configured has an embedded one of its own, so that it never meets the rows of the market', async () => {
+  const path = join(folder, 'short.csv');
+  await writeFile(path, `timestamp,symbol,exchange,funding_rate\n2021-01-01T00:00:00Z,BTC/USDT,gate,0.0001\n`);
+  const dataDir = join(folder, 'data');
+  const { config } = parseConfig(
+    { DASHBOARD_DATA_DIR: dataDir, DASHBOARD_PORT: '0' },
+    // An hour of recording an hour: nothing of it comes while the test looks.
+    { replay: path, speed: '1' },
+  );
+  const running = await startService(config, pino({ level: 'silent' }));
+  try {
+    expect(await readdir(dataDir)).toEqual(['replay']);
+    const answer = await fetch(`${running.address}/api/data/${encodeURIComponent('BTC/USDT')}?hours=168`);
+    const rows = z.object({ funding_rates: z.array(z.object({ exchange: z.string() })) }).parse(await answer.json());
+    expect(rows.funding_rates.map(({ exchange }) => exchange)).toEqual(['gate']);
+  } finally {
+    await running.stop();
   }
 }, 120_000);
 

@@ -217,7 +217,7 @@ describe('the strategies', () => {
     expect(new Set(trades.map((row) => row.strategy_id)).size).toBe(2);
     for (const row of trades) {
       const move = (row.metadata.exit_price / row.metadata.entry_price - 1) * (row.metadata.side === 'long' ? 1 : -1);
-      expect(row.pnl).toBeCloseTo(row.avg_position_size * (move - 0.0004), 2);
+      expect(row.pnl).toBeCloseTo(row.avg_position_size * (move - 0.0002), 2);
       expect(row.win_rate).toBe(row.pnl > 0 ? 1 : 0);
       expect(row.drawdown).toBe(Math.max(0, -row.pnl));
       expect(row.trade_count).toBe(1);

@@ -153,11 +153,11 @@ describe('a replay', () => {
     expect(fill(replay, NOW + 8 * HOUR).funding_rates.map((row) => row.timestamp)).toEqual([NOW + 8 * HOUR]);
   });
 
-  it('at a speed of 3,600 passes an hour a second; the history is clipped at the start, and half is left to play', () => {
+  it('at a speed of 3,600 passes an hour a second; the history is clipped at the start, and a quarter is left to play', () => {
     const replay = createReplay({ recording: recording(1_001), speed: 3_600, now: NOW, newest: null });
     const rows = fill(replay, NOW);
     expect(recordedAt(rows)[0]).toBe(START);
-    expect(rows.funding_rates.length).toBe(501);
+    expect(rows.funding_rates.length).toBe(751);
     expect(rows.funding_rates.at(-1)?.timestamp).toBe(NOW);
     expect(rows.funding_rates.at(-2)?.timestamp).toBe(NOW - 8_000);
     expect(fill(replay, NOW + 7_999).funding_rates).toEqual([]);
@@ -168,7 +168,7 @@ describe('a replay', () => {
     const replay = createReplay({ recording: recording(11), speed: 3_600, now: NOW, newest: null });
     const rows = fill(replay, NOW + 13 * 8_000);
     const steps = recordedAt(rows).map((time) => (time - START) / (8 * HOUR));
-    expect(steps).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(steps).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     const gaps = rows.funding_rates
       .slice(1)
       .map((row, index) => row.timestamp - (rows.funding_rates[index]?.timestamp ?? 0));
@@ -189,7 +189,7 @@ describe('a replay', () => {
     const source = recording(1_001);
     const batch = fill(createReplay({ recording: source, speed: 3_600, now: NOW, newest: null }), NOW);
     const shocks = batch.anomalies.filter((row) => Math.abs(row.z_score) >= row.threshold);
-    expect(shocks.map((row) => row.value)).toEqual(Array.from({ length: 10 }, () => 0.002));
+    expect(shocks.map((row) => row.value)).toEqual(Array.from({ length: 15 }, () => 0.002));
     const [shock] = shocks;
     const at = 49;
     const values = source.rates.slice(0, at).map((rate) => Number(rate.rate));
