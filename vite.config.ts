@@ -31,6 +31,8 @@ const client: UserConfig = {
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 250,
+    // shared/ is pure: what the page does not use of it, such as the schemas of what it sends, need not be evaluated.
+    rolldownOptions: { treeshake: { moduleSideEffects: [{ test: /\/shared\/\w+\.ts$/, sideEffects: false }] } },
   },
   server: {
     host: '127.0.0.1',

@@ -53,7 +53,7 @@ export function followTheme(choice: ReadonlySignal<ThemeName>): () => void {
   dense.addEventListener('change', apply);
   // Canvas text does not follow a font that comes late, as the page's own text does. Without the font the next one of
   // the family stays.
-  document.fonts.load(`500 12px ${PAGE_FONT}`).then(apply, apply);
+  document.fonts.load(`500 12px ${PAGE_FONT}`, 'aσ').then(apply, apply);
   return () => {
     stop();
     system.removeEventListener('change', apply);

@@ -6,13 +6,9 @@ import * as z from 'zod/mini';
 import { rowSchema } from './row-schema.ts';
 import { STREAM_NAMES } from './streams.ts';
 
-export const PROTOCOL_VERSION = 1;
+export * from './requests.ts';
 
-/** Bounds of the contract that are the same on every server; the ones that a server may set are in its configuration. */
-export const BOUNDS = {
-  idLength: 64,
-  points: { least: 16, most: 10_000, usual: 1200 },
-} as const;
+export const PROTOCOL_VERSION = 1;
 
 /** Error codes (F11). */
 export const ERROR_CODES = [
@@ -42,36 +38,8 @@ const epochMs = z.number();
 const cursor = z.string();
 const upDown = z.enum(['up', 'down']);
 const via = z.enum(['notify', 'tick', 'replay']);
-const detail = z.enum(['values', 'full']);
 /** A cell of a row or column: what JSON can carry (F8); documents stay unparsed beyond that. */
 const cell = z.unknown();
-
-/** What a subscriber may ask for, before names, ranges and limits are looked at. */
-export const subscribeFrame = z.object({
-  type: z.literal('subscribe'),
-  id: z.string().check(z.minLength(1), z.maxLength(BOUNDS.idLength)),
-  stream: z.string(),
-  keys: z.optional(z.array(z.string()).check(z.minLength(1))),
-  range: z.optional(z.string()),
-  points: z.optional(z.number()),
-  bucket_ms: z.optional(z.number()),
-  since: z.optional(z.string()),
-  detail: z.optional(detail),
-});
-export const unsubscribeFrame = z.object({
-  type: z.literal('unsubscribe'),
-  id: z.string().check(z.minLength(1), z.maxLength(BOUNDS.idLength)),
-});
-export const pingFrame = z.object({
-  type: z.literal('ping'),
-  id: z.optional(z.string().check(z.maxLength(BOUNDS.idLength))),
-});
-
-export const CLIENT_FRAMES = { subscribe: subscribeFrame, unsubscribe: unsubscribeFrame, ping: pingFrame } as const;
-export type SubscribeFrame = z.infer<typeof subscribeFrame>;
-export type UnsubscribeFrame = z.infer<typeof unsubscribeFrame>;
-export type PingFrame = z.infer<typeof pingFrame>;
-export type ClientFrame = SubscribeFrame | UnsubscribeFrame | PingFrame;
 
 const helloFrame = z.object({
   type: z.literal('hello'),

@@ -69,7 +69,7 @@ export function valueAxis(drawn: () => Drawn, side: Side): { scale: uPlot.Scale;
       space: 1,
       splits: ticksOf,
       values: (_u, splits) => valueLabels(splits, specOf(drawn().pane, side).style),
-      size: (_u, values) => axisWidth(values, drawn().palette.textSize),
+      size: (_u, values) => axisWidth(values, side, drawn().palette.textSize),
     },
   };
 }
@@ -115,11 +115,14 @@ export function uPlotRatio(u: uPlot): number {
   return u.width > 0 ? u.ctx.canvas.width / u.width : 1;
 }
 
-/** Room for `+0.0125` on every axis, so that stacked panes align and the plot does not move with every digit. */
-const LEAST_LABEL_CHARS = 6;
+/**
+ * Room for `+0.0125` on every left axis, so that stacked panes align and the plot does not move with every digit; a right
+ * one stands in its pane alone.
+ */
+const LEAST_LABEL_CHARS: Readonly<Record<Side, number>> = { left: 6, right: 3 };
 
 /** Width for the widest label. Figures of Inter are about 0.62 of the text size wide. */
-function axisWidth(values: readonly string[] | null, textSize: number): number {
+function axisWidth(values: readonly string[] | null, side: Side, textSize: number): number {
   const longest = Math.max(0, ...(values ?? []).map((value) => value.length));
-  return Math.ceil(Math.max(LEAST_LABEL_CHARS, longest) * textSize * 0.62 + 10);
+  return Math.ceil(Math.max(LEAST_LABEL_CHARS[side], longest) * textSize * 0.62 + 10);
 }

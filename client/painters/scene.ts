@@ -63,7 +63,7 @@ export interface PaneLine {
   readonly shape: Shape;
   /** Index of its colour and dash. */
   readonly slot: number;
-  /** Rows farther apart than this are not joined, in ms; null joins all. */
+  /** Rows farther apart than this are not joined where those around them are closer, in ms; null joins all. */
   readonly breakAfterMs: number | null;
   /** The newest value as it stands at the line's end; null for no label (points). */
   readonly endText: string | null;

@@ -8,6 +8,7 @@ import { cumulativePnl, TRAILING_ROWS, trailingWinRate } from '../derive.ts';
 import { compact, fixed, percent, quoteOf } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { AxisSpec, Guide, Pane, PaneLine, Shape } from '../painters/scene.ts';
+import { extent } from '../painters/spans.ts';
 import { at, column, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots, toneOf } from './lines.ts';
 import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
 
@@ -64,6 +65,44 @@ function parts(isRunning: boolean, quote: string): readonly Part[] {
   ];
 }
 
+/** Lines whose greatest figures are this many times apart do not share an axis: the lesser ones would lie flat on zero. */
+const UNLIKE = 8;
+
+/**
+ * Parts a pane where its lines are of two sizes, as where one strategy stores a running sum and another single trades.
+ * Each part has its own axis and names its strategies, so that nobody compares heights.
+ */
+export function bySize(pane: Pane): Pane[] {
+  const sized = pane.lines
+    .map((line) => {
+      const [low, high] = extent(line.values, 0, line.values.length) ?? [0, 0];
+      return { line, size: Math.max(Math.abs(low), Math.abs(high)) };
+    })
+    .filter(({ size }) => size > 0)
+    .sort((a, b) => b.size - a.size);
+  let cut = 0;
+  let widest = UNLIKE;
+  for (let i = 1; i < sized.length; i += 1) {
+    const times = (sized[i - 1]?.size ?? 0) / (sized[i]?.size ?? 1);
+    if (times < widest) continue;
+    widest = times;
+    cut = i;
+  }
+  if (cut === 0) return [pane];
+  const great = new Set(sized.slice(0, cut).map(({ line }) => line));
+  return [true, false].map((isGreat) => {
+    const lines = pane.lines.filter((line) => great.has(line) === isGreat);
+    const names = lines.length > 2 ? `${lines.length} strategies` : lines.map(({ name }) => name).join(', ');
+    return {
+      ...pane,
+      id: isGreat ? pane.id : `${pane.id}-lesser`,
+      title: `${pane.title} · ${names}`,
+      lines,
+      weight: 1,
+    };
+  });
+}
+
 function picture(view: StreamView, context: RecipeContext): Picture {
   const lines = namedLines(view);
   const isRunning = context.variant === 'running';
@@ -72,7 +111,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     lines.map(({ name }) => name),
   );
   const quote = quoteOf(context.symbol);
-  const panes = parts(isRunning, quote).map((part): Pane => {
+  const panes = parts(isRunning, quote).flatMap((part): Pane[] => {
     const drawn = lines.map((named): PaneLine => {
       const values = part.values(named.line);
       const made = paneLine(view, named, context, {
@@ -91,7 +130,8 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       return { ...made, source: { ...made.source, derived } };
     });
     const { id, title, left, guides, weight } = part;
-    return { id, title, left, right: null, guides, lines: drawn, weight };
+    const pane: Pane = { id, title, left, right: null, guides, lines: drawn, weight };
+    return part.id === 'pnl' ? bySize(pane) : [pane];
   });
   return {
     subtitle: isRunning ? 'summed over the range shown' : 'rows as stored, by strategy',

@@ -12,8 +12,8 @@ export const HIGH_CONFIDENCE = 0.7;
 const CONFIDENCE_TICKS = [0.1, 0.3, 0.5, 0.7, 0.9] as const;
 
 /** The two axes share the pane and not its space: confidence has the upper part, predicted PnL the lower. */
-const UPPER = [0.42, 1] as const;
-const LOWER = [0, 0.33] as const;
+const UPPER = [0.48, 1] as const;
+const LOWER = [0, 0.4] as const;
 
 /** Predicted PnL without its placeholders: a prediction of exactly nothing stands for one that is not known yet. */
 export function knownPnl(predicted: Float64Array): Float64Array {

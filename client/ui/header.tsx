@@ -123,7 +123,7 @@ function Clock({ store }: { store: Store }) {
       type="button"
       class="button clock"
       data-testid="clock"
-      title={zone === 'utc' ? 'Times are in UTC; switch to local time' : 'Times are local; switch to UTC'}
+      title="Switch between UTC and local time"
       onClick={() => view.setZone(zone === 'utc' ? 'local' : 'utc')}
     >
       <span>
@@ -155,7 +155,7 @@ function Pill({ store }: { store: Store }) {
       role="status"
       data-testid="connection"
       data-feed={feed}
-      title={isAlarm ? 'Time since the connection was lost' : 'Age of the newest data'}
+      title="Connection, and time since the newest data"
       {...(isAlarm ? { 'data-alarm': '' } : {})}
     >
       <i />

@@ -8,6 +8,9 @@ import type { Store } from '../store.ts';
 
 type Extras = typeof import('./extras.ts');
 
+/** After the first pictures have been drawn; not every browser can say when it is idle. */
+const QUIET_MS = 400;
+
 const loaded = signal<Extras | null>(null);
 const hasFailed = signal(false);
 let isUnderWay = false;
@@ -46,29 +49,20 @@ export function followExtras(store: Store): () => void {
     if (hasTriedLive && hasFailed.value) reloadOnceIdle('a part is missing');
     else if (!isUnderWay) {
       hasTriedLive = hasFailed.peek();
-      whenIdle(fetchExtras);
+      setTimeout(fetchExtras, QUIET_MS);
     }
   });
-}
-
-function whenIdle(action: () => void): void {
-  // Not every browser has the first.
-  if ('requestIdleCallback' in window) requestIdleCallback(action, { timeout: 3000 });
-  else setTimeout(action, 300);
 }
 
 /** What stands in place of a part that is not there. */
 export function NotYet() {
   if (!hasFailed.value) return <p class="not-yet">Loading</p>;
   return (
-    <div class="not-yet" role="alert" data-testid="not-yet">
-      <p>This part of the page could not be loaded: the server did not answer, or has a newer page.</p>
+    <p class="not-yet" role="alert" data-testid="not-yet">
+      The server did not send this part of the page.
       <button type="button" class="button" onClick={fetchExtras}>
         Try again
       </button>
-      <button type="button" class="button" onClick={() => location.reload()}>
-        Reload the page
-      </button>
-    </div>
+    </p>
   );
 }
