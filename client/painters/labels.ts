@@ -79,6 +79,24 @@ export function labelsWidth(
   return widest;
 }
 
+/**
+ * The lines that have a label and its value, the weightiest first: the hovered one, those that are stale, then on each
+ * side by the size of their newest value.
+ */
+export function byWeight(lines: readonly PaneLine[], focus: string | null): { line: PaneLine; value: number }[] {
+  const labelled = lines.flatMap((line) => {
+    const value = line.values[newestFinite(line)];
+    return line.endText === null || value === undefined ? [] : [{ line, value, size: Math.abs(value), place: 0 }];
+  });
+  labelled.sort((a, b) => b.size - a.size);
+  const places = { left: 0, right: 0 };
+  for (const entry of labelled) {
+    const { name, staleFor, side } = entry.line;
+    entry.place = name === focus ? -2 : staleFor !== null ? -1 : places[side]++;
+  }
+  return labelled.sort((a, b) => a.place - b.place);
+}
+
 /** Paints the labels, each side's from its own `x` (device pixels), and a dot at each line's end. */
 export function paintLabels(
   surface: Surface,
@@ -86,18 +104,19 @@ export function paintLabels(
   at: { readonly x: Readonly<Record<Side, number>>; readonly withName: boolean; readonly focus: string | null },
 ): void {
   const { ctx, ratio, palette } = surface;
-  const wanted = lines.flatMap((line) => {
-    const newest = newestFinite(line);
-    if (line.endText === null || newest < 0) return [];
-    return [{ item: line, y: surface.y(line.values[newest] ?? 0, line.side) }];
-  });
+  const wanted = byWeight(lines, at.focus).map(({ line, value }) => ({ item: line, y: surface.y(value, line.side) }));
   const size = palette.textSize * ratio;
-  const labels = dodge(wanted, size * 1.25, surface.top + size * 0.4, surface.top + surface.height - size * 0.4);
+  const spacing = size * 1.25;
+  const top = surface.top + size * 0.4;
+  const bottom = surface.top + surface.height - size * 0.4;
+  // Where not all fit, the last place says how many more there are.
+  const isFull = top + (wanted.length - 1) * spacing > bottom;
+  const labels = dodge(wanted, spacing, top, isFull ? bottom - spacing : bottom);
   const hidden = wanted.length - labels.length;
   ctx.save();
   ctx.textAlign = 'left';
   ctx.textBaseline = 'middle';
-  for (const [index, { item: line, y }] of labels.entries()) {
+  for (const { item: line, y } of labels) {
     const isDim = at.focus !== null && at.focus !== line.name;
     ctx.globalAlpha = isDim ? DIM_ALPHA * 1.6 : 1;
     paintEnd(surface, line);
@@ -113,7 +132,12 @@ export function paintLabels(
     write(value, 600, slotColor(palette, line.slot));
     write(name, 450, palette.second);
     write(stale, 600, palette.alarm);
-    if (hidden > 0 && index === labels.length - 1) write(`+${hidden} more`, 450, palette.third);
+  }
+  if (hidden > 0) {
+    ctx.globalAlpha = 1;
+    ctx.font = fontOf(surface, 450);
+    ctx.fillStyle = palette.third;
+    ctx.fillText(`${hidden} more`, at.x[labels.at(-1)?.item.side ?? 'left'], bottom + ratio * 0.5);
   }
   ctx.restore();
 }

@@ -107,7 +107,7 @@ function traceRuns(surface: Surface, line: PaneLine, first: number, end: number,
 }
 
 /** Whether rows are missing before the one at `i`: by the line's usual spacing, and by that of the rows around. */
-function isGap({ times, breakAfterMs }: PaneLine, i: number): boolean {
+export function isGap({ times, breakAfterMs }: PaneLine, i: number): boolean {
   if (breakAfterMs === null) return false;
   const apart = (from: number): number => (times[from + 1] ?? Number.NaN) - (times[from] ?? Number.NaN) || 0;
   const gap = apart(i - 1);

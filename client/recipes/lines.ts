@@ -30,7 +30,7 @@ export function namedLines(view: StreamView): readonly NamedLine[] {
       }),
     )
     .filter(({ line }) => line.times.length > 0)
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+    .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 }
 
 /** A column of a line; all gaps where the line has none of that name. */

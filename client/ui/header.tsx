@@ -103,7 +103,9 @@ function SymbolButton({ store, isPicking }: Omit<HeaderProps, 'isHelping'>) {
           isPicking.value = true;
         }}
       >
-        <span class="symbol-name">{symbol}</span>
+        <span class="symbol-name" {...(symbol.length > 10 ? { 'data-long': '' } : {})}>
+          {symbol}
+        </span>
         <Icon name="caret" />
         <kbd class="desk-only">/</kbd>
         <span class="symbol-count desk-only">

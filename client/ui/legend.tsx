@@ -2,10 +2,13 @@
 import { type Palette, slotColor, slotDash } from '../painters/scene.ts';
 import type { LegendEntry } from './layout.ts';
 
+/** More names than this would leave no room for what they name; the others are told where a line is touched. */
+const MOST_NAMES = 6;
+
 export function Legend({ entries, palette }: { entries: readonly LegendEntry[]; palette: Palette }) {
   return (
     <div class="legend">
-      {entries.map(({ name, slot, staleFor }) => (
+      {entries.slice(0, MOST_NAMES).map(({ name, slot, staleFor }) => (
         <span key={name}>
           <svg viewBox="0 0 16 6" aria-hidden="true">
             <path
@@ -18,6 +21,7 @@ export function Legend({ entries, palette }: { entries: readonly LegendEntry[]; 
           {staleFor !== null && <em>stale {staleFor}</em>}
         </span>
       ))}
+      {entries.length > MOST_NAMES && <span>{entries.length - MOST_NAMES} more</span>}
     </div>
   );
 }

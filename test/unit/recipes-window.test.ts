@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { LineView, StreamView } from '../../client/model.ts';
 import { heatColor, isAbove } from '../../client/painters/dots.ts';
 import { hitTest } from '../../client/painters/hit.ts';
-import type { PaneLine } from '../../client/painters/scene.ts';
+import { byWeight } from '../../client/painters/labels.ts';
+import { isGap } from '../../client/painters/lines.ts';
+import type { Pane, PaneLine } from '../../client/painters/scene.ts';
+import { bySize } from '../../client/recipes/performance.ts';
 import { sparkPath } from '../../client/sparkline.ts';
 import { searchSymbols } from '../../client/symbols.ts';
 import { lead, until } from '../../client/window.ts';
@@ -154,5 +157,58 @@ describe('searching symbols', () => {
     expect(searchSymbols(symbols, 'eth/')).toEqual(['ETH/BTC', 'ETH/USDT']);
     expect(searchSymbols(symbols, 'xyz')).toEqual([]);
     expect(searchSymbols(symbols, ' ')).toBe(symbols);
+  });
+});
+
+describe('many lines', () => {
+  const labelled = (name: string, value: number, more: Partial<PaneLine> = {}): PaneLine => {
+    return { ...paneLine(name, { kind: 'line' }, [0], [value]), endText: String(value), ...more };
+  };
+
+  it('give their labels first to the hovered one, then to stale ones, then to the greatest of each side', () => {
+    const lines = [
+      labelled('small', 1),
+      labelled('great', -90),
+      labelled('stale', 2, { staleFor: '3 m' }),
+      labelled('right', 5, { side: 'right' }),
+      labelled('hovered', 3),
+      paneLine('unlabelled', { kind: 'line' }, [0], [99]),
+    ];
+    const names = byWeight(lines, 'hovered').map(({ line }) => line.name);
+    expect(names.slice(0, 2)).toEqual(['hovered', 'stale']);
+    expect(new Set(names.slice(2, 4))).toEqual(new Set(['great', 'right']));
+    expect(names.slice(4)).toEqual(['small']);
+  });
+
+  it('of two sizes have an axis each and are named there, of like sizes share one', () => {
+    const pane = (...sizes: number[]): Pane => ({
+      id: 'pnl',
+      title: 'PnL, USDT',
+      left: { style: 'signed', keep: [0] },
+      right: null,
+      guides: [],
+      lines: sizes.map((size, i) => labelled(`s${i}`, size)),
+      weight: 1.5,
+    });
+    expect(bySize(pane(5, -12, 30))).toHaveLength(1);
+    expect(bySize(pane(0, 12))).toHaveLength(1);
+    const parted = bySize(pane(4, -900, 11, 0));
+    expect(parted.map(({ title }) => title)).toEqual(['PnL, USDT · s1', 'PnL, USDT · 3 strategies']);
+    expect(new Set(parted.map(({ id }) => id)).size).toBe(2);
+    expect(parted.flatMap(({ lines }) => lines)).toHaveLength(4);
+  });
+});
+
+describe('a gap', () => {
+  it('is one by the usual spacing and by that of the rows around, so that rarer history is no gap', () => {
+    const gaps = (times: number[]): number[] => {
+      const drawn = { ...paneLine('a', { kind: 'line' }, times, times), breakAfterMs: 120 };
+      return times.flatMap((_, i) => (i > 0 && isGap(drawn, i) ? [i] : []));
+    };
+    // Rows of every 300 that come every 3 in the end: nothing is missing.
+    expect(gaps([0, 300, 600, 900, 903, 906, 909])).toEqual([]);
+    expect(gaps([0, 3, 6, 306, 309, 312])).toEqual([3]);
+    expect(gaps([0, 300, 600, 9600, 9900])).toEqual([3]);
+    expect(gaps([0, 300])).toEqual([1]);
   });
 });
