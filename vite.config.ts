@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin, type UserConfig } from 'vite';
+import { trimUplot } from './scripts/trim-uplot.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -20,9 +21,7 @@ const plainImports: Plugin = {
 /** The page. Everything it loads is a file of its own: its content security policy allows nothing inline. */
 const client: UserConfig = {
   root: at('client'),
-  plugins: [plainImports],
-  // Built from its sources with its own switches, which leave out what the page brings itself (client/vendor).
-  resolve: { alias: [{ find: /^uplot$/, replacement: at('client/vendor/uplot/uPlot.js') }] },
+  plugins: [plainImports, trimUplot()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: at('dist/client'),

@@ -14,7 +14,7 @@ export const PROGRAM = join(DIST, 'server', 'main.js');
 export const STAMP = join(DIST, 'stamp');
 
 const SOURCE_FOLDERS = ['client', 'server', 'shared'];
-const SOURCE_FILES = ['package-lock.json', 'tsconfig.json', 'vite.config.ts'];
+const SOURCE_FILES = ['package-lock.json', 'tsconfig.json', 'vite.config.ts', 'scripts/trim-uplot.ts'];
 
 /** Whether a build is possible here: an installed package brings neither the sources nor the builder. */
 export function canBuild() {

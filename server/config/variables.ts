@@ -133,7 +133,7 @@ export const SETTINGS = {
       flag: 'replay',
     },
   ),
-  speed: optional(null, kind.decimal(0.001, 1_000_000), "the replay's own", 'seconds of the recording a second', {
+  speed: optional(null, kind.decimal(0.001, 1_000_000), '600', 'seconds of the recording a second', {
     flag: 'speed',
   }),
 
