@@ -65,6 +65,14 @@ function parts(isRunning: boolean, quote: string): readonly Part[] {
   ];
 }
 
+/** Single trades were won or lost, and nothing lies in between: they are dots, wins solid and losses hollow. */
+const OUTCOMES: Shape = { kind: 'dots', solidFrom: 1 };
+
+/** Whether a win rate is that of single trades, 0 or 1 in every row. */
+function isOutcomes(values: Float64Array): boolean {
+  return values.every((value) => value === 0 || value === 1 || Number.isNaN(value));
+}
+
 /** Lines whose greatest figures are this many times apart do not share an axis: the lesser ones would lie flat on zero. */
 const UNLIKE = 8;
 
@@ -117,7 +125,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
       const made = paneLine(view, named, context, {
         values,
         side: 'left',
-        shape: part.shape,
+        shape: part.id === 'win_rate' && isOutcomes(values) ? OUTCOMES : part.shape,
         slot: slots.get(named.name) ?? 0,
         format: part.format,
         labelled: true,

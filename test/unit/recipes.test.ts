@@ -195,6 +195,11 @@ describe('performance', () => {
     ]);
   });
 
+  it('draws the outcomes of single trades as dots, and a rate as a line', () => {
+    expect(draw('stored').panes[1]?.lines[0]?.shape.kind).toBe('dots');
+    expect(draw('running').panes[1]?.lines[0]?.shape.kind).toBe('line');
+  });
+
   it('refuses to sum rows that are not all there', () => {
     expect(draw('running', true).refusal).toMatch(/cannot be summed/);
     expect(draw('stored', true).refusal).toBeNull();
