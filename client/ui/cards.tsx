@@ -95,7 +95,9 @@ function Card({ store, stream }: { store: Store; stream: StreamName }) {
       <p class="card-foot">
         <CardAge store={store} stream={stream} />
         <span data-testid="rows-last-hour" data-rows={rowsLastHour}>
-          {state.value === 'off' ? 'off' : `${rowsLastHour.toLocaleString('en-US')} rows`}
+          {state.value === 'off'
+            ? 'off'
+            : `${rowsLastHour.toLocaleString('en-US')} ${rowsLastHour === 1 ? 'row' : 'rows'}`}
           {state.value !== 'off' && <span class="when"> in the last hour</span>}
         </span>
       </p>

@@ -11,9 +11,13 @@ type Extras = typeof import('./extras.ts');
 /** After the first pictures have been drawn; not every browser can say when it is idle. */
 const QUIET_MS = 400;
 
+/** Before a failure is tried again. */
+const RETRY_MS = 5000;
+
 const loaded = signal<Extras | null>(null);
-const hasFailed = signal(false);
-let isUnderWay = false;
+/** How often it failed. */
+const failures = signal(0);
+const isUnderWay = signal(false);
 
 /** The parts, once they are there; reading this in a component renders it again when they have come. */
 export function extras(): Extras | null {
@@ -22,41 +26,39 @@ export function extras(): Extras | null {
 
 /** Fetches the parts, unless they are there or on their way. Never throws: a failure shows where a part is missing. */
 export function fetchExtras(): void {
-  if (isUnderWay || loaded.peek() !== null) return;
-  isUnderWay = true;
-  hasFailed.value = false;
-  import('./extras.ts').then(
-    (parts) => {
-      loaded.value = parts;
-    },
-    () => {
-      isUnderWay = false;
-      hasFailed.value = true;
-    },
-  );
+  if (isUnderWay.peek() || loaded.peek() !== null) return;
+  isUnderWay.value = true;
+  import('./extras.ts')
+    .then(
+      (parts) => {
+        loaded.value = parts;
+      },
+      () => {
+        failures.value += 1;
+      },
+    )
+    .finally(() => {
+      isUnderWay.value = false;
+    });
 }
 
 /**
- * Fetches the parts once the page is live and idle, and again with every new connection where that failed. With a server
- * that answers the feed and not this, the file is gone (a deploy) or the browser remembers the failure: only a reload helps.
+ * Fetches the parts once the page is live and quiet. Where a server that answers the feed fails to give them again, they
+ * are gone with a deploy, and only a reload helps.
  *
  * @returns stops it
  */
 export function followExtras(store: Store): () => void {
-  let hasTriedLive = false;
   return effect(() => {
-    if (store.feed.value !== 'live' || loaded.value !== null) return;
-    if (hasTriedLive && hasFailed.value) reloadOnceIdle('a part is missing');
-    else if (!isUnderWay) {
-      hasTriedLive = hasFailed.peek();
-      setTimeout(fetchExtras, QUIET_MS);
-    }
+    if (store.feed.value !== 'live' || isUnderWay.value || loaded.value !== null) return;
+    if (failures.value > 1) reloadOnceIdle('a part is missing');
+    else setTimeout(fetchExtras, failures.value > 0 ? RETRY_MS : QUIET_MS);
   });
 }
 
 /** What stands in place of a part that is not there. */
 export function NotYet() {
-  if (!hasFailed.value) return <p class="not-yet">Loading</p>;
+  if (failures.value === 0 || isUnderWay.value) return <p class="not-yet">Loading</p>;
   return (
     <p class="not-yet" role="alert" data-testid="not-yet">
       The server did not send this part of the page.
