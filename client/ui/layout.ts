@@ -26,15 +26,15 @@ export interface ChartLayout {
 
 /** The layout of a picture; legends are made either way, and shown where labels carry no names. */
 export function layoutOf(picture: Picture): ChartLayout {
+  const named = new Set<string>();
   return {
     subtitle: picture.subtitle,
     refusal: picture.refusal,
-    panes: picture.panes.map((pane, index) => {
-      const legend = legendOf(pane);
-      const above = picture.panes[index - 1];
-      // Panes of the same lines share the legend of the first one.
-      const isSame = above !== undefined && JSON.stringify(legendOf(above)) === JSON.stringify(legend);
-      return { id: pane.id, title: pane.title, weight: pane.weight, legend: isSame ? [] : legend };
+    panes: picture.panes.map((pane) => {
+      // A line is named once, in the first pane that it is in.
+      const legend = legendOf(pane).filter((entry) => !named.has(JSON.stringify(entry)));
+      for (const entry of legend) named.add(JSON.stringify(entry));
+      return { id: pane.id, title: pane.title, weight: pane.weight, legend };
     }),
   };
 }
