@@ -1,5 +1,5 @@
 /** The page. */
-import { useSignal } from '@preact/signals';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { zoneLabel } from '../format.ts';
 import { CHART_ORDER } from '../recipes.ts';
@@ -12,9 +12,11 @@ import { Dialog } from './dialog.tsx';
 import { Header } from './header.tsx';
 import { listenToKeys } from './keys.ts';
 import { extras, followExtras, NotYet } from './later.tsx';
+import type { Search } from './picker.tsx';
 
 export function App({ store }: { store: Store }) {
   const isPicking = useSignal(false);
+  const search = useSearch(isPicking);
   const isHelping = useSignal(false);
   const lost = lostSince(store);
   const feed = store.feed.value;
@@ -51,8 +53,19 @@ export function App({ store }: { store: Store }) {
         ))}
       </main>
       <Footer store={store} />
-      <Dialog label="Choose a symbol" class="picker" testId="symbol-picker" isOpen={isPicking}>
-        {parts === null ? <NotYet /> : <parts.PickerBody store={store} isOpen={isPicking} />}
+      <Dialog
+        label="Choose a symbol"
+        class="picker"
+        testId="symbol-picker"
+        isOpen={isPicking}
+        onEarlyKey={(key) => {
+          if (key === 'Enter') search.isEntered.value = true;
+          else if (key.length === 1) search.query.value += key;
+          else return false;
+          return true;
+        }}
+      >
+        {parts === null ? <NotYet /> : <parts.PickerBody store={store} isOpen={isPicking} search={search} />}
       </Dialog>
       <Dialog label="Keys" class="keys" testId="keys" isOpen={isHelping}>
         {parts === null ? (
@@ -67,6 +80,18 @@ export function App({ store }: { store: Store }) {
       </Dialog>
     </div>
   );
+}
+
+/** What is searched for in the picker. It is the page's and not the picker's, so that who types at once loses no letter. */
+function useSearch(isPicking: Signal<boolean>): Search {
+  const query = useSignal('');
+  const isEntered = useSignal(false);
+  useSignalEffect(() => {
+    if (isPicking.value) return;
+    query.value = '';
+    isEntered.value = false;
+  });
+  return { query, isEntered };
 }
 
 function Footer({ store }: { store: Store }) {

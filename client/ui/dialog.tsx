@@ -9,10 +9,12 @@ interface DialogProps {
   readonly class: string;
   readonly testId: string;
   readonly isOpen: Signal<boolean>;
+  /** Takes what is typed before the body is there, or before it has taken the focus; true where it did. */
+  readonly onEarlyKey?: (key: string) => boolean;
   readonly children: ComponentChildren;
 }
 
-export function Dialog({ label, class: name, testId, isOpen, children }: DialogProps) {
+export function Dialog({ label, class: name, testId, isOpen, onEarlyKey, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   // Opened before the body's own effects run, which measure it.
   useLayoutEffect(() => {
@@ -36,7 +38,11 @@ export function Dialog({ label, class: name, testId, isOpen, children }: DialogP
         // A click on the backdrop has the dialog itself as its target.
         if (event.target === dialog.current) close();
       }}
-      onKeyDown={(event) => event.stopPropagation()}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        // The body may take the focus before the letter is typed, which would then stand there twice.
+        if (event.target === dialog.current && onEarlyKey?.(event.key)) event.preventDefault();
+      }}
     >
       {isOpen.value && children}
     </dialog>

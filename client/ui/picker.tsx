@@ -1,5 +1,5 @@
 /** The symbol picker: searches a thousand symbols as one types, by keyboard or touch, and draws only what is in sight. */
-import { type Signal, useComputed, useSignal } from '@preact/signals';
+import { type Signal, useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Store } from '../store.ts';
 import { searchSymbols } from '../symbols.ts';
@@ -8,14 +8,21 @@ import { Icon } from './icons.tsx';
 const ROW = 44;
 const SPARE_ROWS = 4;
 
+/** What is searched for. */
+export interface Search {
+  readonly query: Signal<string>;
+  /** Whether Enter was pressed before there was anything to choose from: the first that is found is meant. */
+  readonly isEntered: Signal<boolean>;
+}
+
 interface PickerProps {
   readonly store: Store;
   readonly isOpen: Signal<boolean>;
+  readonly search: Search;
 }
 
 /** The body of the picker's dialog; it lives as long as that is open. */
-export function PickerBody({ store, isOpen }: PickerProps) {
-  const query = useSignal('');
+export function PickerBody({ store, isOpen, search: { query, isEntered } }: PickerProps) {
   const active = useSignal(0);
   const scroll = useSignal(0);
   const height = useSignal(440);
@@ -29,7 +36,8 @@ export function PickerBody({ store, isOpen }: PickerProps) {
     if (matchMedia('(pointer: coarse)').matches) list.current?.focus();
     else input.current?.focus();
     height.value = list.current?.clientHeight ?? 440;
-    show(Math.max(0, found.peek().indexOf(current)), 'middle');
+    if (query.peek() !== '') show(0, 'nearest');
+    else show(Math.max(0, found.peek().indexOf(current)), 'middle');
   }, []);
 
   const show = (index: number, where: 'nearest' | 'middle'): void => {
@@ -49,6 +57,10 @@ export function PickerBody({ store, isOpen }: PickerProps) {
     isOpen.value = false;
   };
 
+  useSignalEffect(() => {
+    if (isEntered.value && store.symbols.value.length > 0) choose(found.value[0]);
+  });
+
   const onKeyDown = (event: KeyboardEvent): void => {
     const page = Math.max(1, Math.floor(height.value / ROW) - 1);
     const moves: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
@@ -58,7 +70,8 @@ export function PickerBody({ store, isOpen }: PickerProps) {
       show(Math.min(found.value.length - 1, Math.max(0, active.value + move)), 'nearest');
     } else if (event.key === 'Enter') {
       event.preventDefault();
-      choose(found.value[active.value]);
+      if (store.symbols.value.length === 0) isEntered.value = true;
+      else choose(found.value[active.value]);
     }
   };
 
@@ -82,6 +95,7 @@ export function PickerBody({ store, isOpen }: PickerProps) {
           value={query.value}
           onInput={(event) => {
             query.value = event.currentTarget.value;
+            isEntered.value = false;
             show(0, 'nearest');
           }}
           onKeyDown={onKeyDown}
