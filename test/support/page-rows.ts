@@ -34,3 +34,17 @@ export async function seedPage(writer: pg.Client, symbols: number): Promise<void
        from generate_series(1, 300) i`,
   );
 }
+
+/**
+ * How many rows of a symbol a card says there were in the last hour: of 60 whole minutes, the present one included. Asked
+ * of the database anew each time, because a minute may pass while a test runs.
+ */
+export async function rowsOfLastHour(client: pg.Client, table: string, symbol: string): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    `select count(*)::int as count from ${table} where symbol = $1
+       and "timestamp" >= date_trunc('minute', now()) - interval '59 minutes'
+       and "timestamp" < date_trunc('minute', now()) + interval '1 minute'`,
+    [symbol],
+  );
+  return rows[0]?.count ?? Number.NaN;
+}
