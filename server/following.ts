@@ -135,14 +135,14 @@ export class Following implements ServiceStatus {
       await this.#turnOff(stream, fault.reason, fault.mend);
       return;
     }
-    if (inspection.foreignCursorValues) {
-      this.#options.log.warn({ stream }, 'rows carry transaction ids of another server; run: npm run migrate');
-    }
     const exact = this.#exact.get(stream);
     if (exact === inspection.cursorColumn) return;
     // Migrated while it was followed by the weaker cursor, or the other way round.
     if (exact !== undefined) await this.#turnOff(stream, 'its table has changed', 'Subscribe again');
     this.#exact.set(stream, inspection.cursorColumn);
+    if (inspection.foreignCursorValues) {
+      this.#options.log.warn({ stream }, 'rows carry transaction ids of another server; run: npm run migrate');
+    }
     await this.#startPump(inspection);
   }
 

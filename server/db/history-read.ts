@@ -5,6 +5,7 @@
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { keeperOf, LineCollector } from './history-reduce.ts';
 import type { HistoryQueries, Part } from './history-sql.ts';
+import { arrivalRows } from './history-sql.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { readCells } from './queryable.ts';
 
@@ -123,6 +124,7 @@ async function readRanges(client: Queryable, plan: Plan, part: Part, ranges: rea
   for (const [number, series, arrived, spacing] of await readCells(client, { text: queries.arrivals(part) }, [
     ...bound,
     now,
+    arrivalRows(ranges.length),
   ])) {
     ranges[Number(number) - 1]?.channel.arrivals.set(series ?? null, arrivalOf(arrived, spacing, now));
   }
@@ -148,7 +150,7 @@ export async function readRest(client: Queryable, plan: Plan, channel: Channel):
     // Lines that are not among the newest rows of their key.
     if (channel.arrivals.has(name) || plan.queries.lineByLine || plan.stream.series === null) continue;
     const query = { text: plan.queries.arrivals(name === null ? 'nameless' : 'line') };
-    const [row] = await readCells(client, query, [[channel.key], [name], plan.now]);
+    const [row] = await readCells(client, query, [[channel.key], [name], plan.now, arrivalRows(1)]);
     if (row !== undefined) channel.arrivals.set(name, arrivalOf(row[2], row[3], plan.now));
   }
 }

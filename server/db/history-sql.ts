@@ -37,7 +37,7 @@ export interface HistoryQueries {
   readonly newestOther: string;
   /** `[range, minute since the epoch, rows]` from `$3` on, up to an hour later. */
   minutes(part: Part): string;
-  /** `[range, series, arrived, spacing_ms]` for each line among a range's newest `ARRIVAL_ROWS` rows; `$3` is now. */
+  /** `[range, series, arrived, spacing_ms]` for each line among a range's newest `$4` rows; `$3` is now. */
   arrivals(part: Part): string;
   /** `[exact timestamp, ...columnsOf]` of key `$1`'s rows from `$2` on, newest first, at most `$3`; documents whole. */
   readonly page: string;
@@ -45,8 +45,17 @@ export interface HistoryQueries {
   readonly nextPage: string;
 }
 
-/** How many of a range's newest rows are looked at for when rows arrived and how far apart. */
-export const ARRIVAL_ROWS = 200;
+/** Rows that are looked at in all for when rows arrived and how far apart, and at least and at most of one range. */
+const ARRIVAL_ROWS = { inAll: 50_000, least: 200, most: 5000 };
+
+/**
+ * How many of each range's newest rows tell its spacing: of few ranges as many as a day usually has, of a thousand keys at
+ * once fewer, so that history does not wait for it.
+ */
+export function arrivalRows(ranges: number): number {
+  const { inAll, least, most } = ARRIVAL_ROWS;
+  return Math.max(least, Math.min(most, Math.floor(inAll / Math.max(1, ranges))));
+}
 
 const TIME = quoteIdentifier(TIME_COLUMN.name);
 const ID = quoteIdentifier(ID_COLUMN.name);
@@ -164,7 +173,7 @@ function build(stream: StreamDeclaration): HistoryQueries {
       from ${each(part, `${since('$3')} and t.${TIME} < ${instant('$3')} + interval '1 hour'`)} group by 1, 2`,
     arrivals: (part) => `with newest as (
         select range.number_, ${stream.series === null ? 'null' : `r.${quoteIdentifier(stream.series.name)}`}::text as series, r.created_at
-        from ${each(part, `${FINITE} order by t.${TIME} desc limit ${ARRIVAL_ROWS}`)}),
+        from ${each(part, `${FINITE} order by t.${TIME} desc limit $4::bigint`)}),
       arrivals as (
         select distinct number_, series, created_at from newest
         where created_at > '-infinity' and created_at <= ${instant('$3')} + ${CLOCK_TOLERANCE}),

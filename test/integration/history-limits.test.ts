@@ -94,14 +94,14 @@ describe('limits and plans', () => {
       await plan(rates.first('line'), [['S3'], ['e1'], since, 2001]),
       await plan(rates.all('line'), [['S3'], ['e1'], since]),
       await plan(rates.newest('line'), [['S3'], ['e1']]),
-      await plan(rates.arrivals('line'), [['S3'], ['e1'], NOW]),
+      await plan(rates.arrivals('line'), [['S3'], ['e1'], NOW, 5000]),
       await plan(rates.newestArrival, [NOW]),
       await plan(rates.page, ['S3', since, 100]),
       await plan(anomalies.keys, []),
       await plan(anomalies.keysSince, [since]),
       await plan(anomalies.first('key'), [['S3'], [null], since, 2001]),
       await plan(anomalies.newestOther, [['S3'], ['["d"]']]),
-      await plan(anomalies.arrivals('key'), [['S3'], [null], NOW]),
+      await plan(anomalies.arrivals('key'), [['S3'], [null], NOW, 5000]),
       await plan(anomalies.page, ['S3', since, 100]),
     ];
     for (const text of plans) {

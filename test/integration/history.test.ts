@@ -305,6 +305,18 @@ describe('arrival', () => {
     ]);
   });
 
+  it('is not mistaken for that of a burst at the end of a day of slower rows', async () => {
+    await client.query(
+      `insert into system_metrics ("timestamp", metric_name, metric_value, created_at)
+       select t, 'burst', 1, t from (
+         select $1::timestamptz - interval '10 minutes' - i * interval '1 minute' as t from generate_series(1, 1200) i
+         union all select $1::timestamptz - i * interval '1 second' from generate_series(1, 400) i) times`,
+      [at(0)],
+    );
+    const frame = await only(STREAMS.system_metrics, { keys: ['burst'] });
+    expect(frame.series[0]).toMatchObject({ arrived: NOW - 1000, spacing_ms: 60_000 });
+  });
+
   it('takes rows of one statement for one arrival', async () => {
     for (const offset of [-90_000, -60_000, -30_000]) for (let i = 0; i < 5; i += 1) await metric(offset, i);
     const frame = await only(STREAMS.system_metrics, {});
