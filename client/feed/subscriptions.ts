@@ -2,9 +2,10 @@
  * The subscriptions of one connection: asks for what is wanted, holds each channel's chain (F3), and passes on only what
  * belongs to the newest subscription of a stream.
  */
+
+import { backoff } from '../../shared/backoff.ts';
 import type { Frame, ServerFrame } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
-import { backoff } from './backoff.ts';
 import { encodeClientFrame } from './frames.ts';
 import type { Scene, Want } from './types.ts';
 

@@ -2,9 +2,10 @@
  * What happens in each state at each event: the table is total by its type, so that no combination is forgotten. States
  * and their names are those of the page; the reasons for each move stand at the functions that make it.
  */
+
+import { backoff } from '../../shared/backoff.ts';
 import type { ServerFrame } from '../../shared/protocol.ts';
 import { CLOSE, SILENT_HEARTBEATS } from '../../shared/protocol.ts';
-import { backoff } from './backoff.ts';
 import { encodeClientFrame, parseServerFrame } from './frames.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { Connected, EventName, FeedEvent, Link, Scene, State, StateName } from './types.ts';

@@ -1,9 +1,9 @@
 /** The client's feed machine, transition by transition. */
 import { describe, expect, test } from 'vitest';
-import { BACKOFF_LEAST_MS, BACKOFF_MOST_MS, backoff } from '../../client/feed/backoff.ts';
 import { HELLO_MS, PROBE_MS } from '../../client/feed/transitions.ts';
 import type { EventName, StateName } from '../../client/feed/types.ts';
 import { Feed, type FeedEvent } from '../../client/feed.ts';
+import { BACKOFF_LEAST_MS, BACKOFF_MOST_MS, backoff } from '../../shared/backoff.ts';
 import { FeedWorld, HEARTBEAT_MS, liveWorld, settle, WANT } from '../support/client-feed-model.ts';
 
 const middle = (): number => 0.5;

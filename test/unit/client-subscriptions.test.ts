@@ -1,8 +1,8 @@
 /** The client's subscriptions and its view of the server's clock, case by case. */
 import { describe, expect, test } from 'vitest';
-import { BACKOFF_MOST_MS } from '../../client/feed/backoff.ts';
 import { ServerClock } from '../../client/feed/clock.ts';
 import type { Effect } from '../../client/feed.ts';
+import { BACKOFF_MOST_MS } from '../../shared/backoff.ts';
 import { FeedWorld, liveWorld, settle, WANT } from '../support/client-feed-model.ts';
 
 const middle = (): number => 0.5;
