@@ -5,6 +5,7 @@ import { isLoopback } from './config.ts';
 import type { Database } from './db/queryable.ts';
 import type { Hub } from './feed/hub.ts';
 import { apiRoutes } from './http/api.ts';
+import { asyncApiRoutes } from './http/asyncapi.ts';
 import { type Access, installAccess } from './http/auth.ts';
 import { type FeedOptions, feedRoutes } from './http/feed.ts';
 import { healthRoutes } from './http/health.ts';
@@ -79,6 +80,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   await app.register(healthRoutes, { status, counters, version: deps.version, now, startedAt, mayRead });
   await app.register(metricsRoutes, { status, counters, now, startedAt });
+  await app.register(asyncApiRoutes, { version: deps.version, limits });
   await app.register(pageRoutes, { clientDir: deps.clientDir });
   return app;
 }
