@@ -1,0 +1,151 @@
+/**
+ * What every fault is tried on: writers at work, a subscriber to everything, one that is cut and resumes, and a page. At
+ * the end each must hold exactly what was committed, by sets and not by counts.
+ */
+import pg from 'pg';
+import { expect, vi } from 'vitest';
+import type { StreamName } from '../../shared/streams.ts';
+import { STREAM_NAMES } from '../../shared/streams.ts';
+import { chartTruth, FaultPage } from './fault-page.ts';
+import { seeded } from './random.ts';
+import { type Cut, Recorder, type RecorderOptions } from './recorder.ts';
+import { emptyTables, readTruth, type Truth, Writers, type WritersOptions } from './writers.ts';
+
+export interface SceneOptions {
+  /** How the writers, and the reader of the tables, reach the database. */
+  readonly config: pg.ClientConfig;
+  /** Where the feed is; asked at every connection. */
+  readonly feedUrl: () => string;
+  readonly seed: number;
+  readonly streams?: readonly StreamName[];
+  readonly load?: Omit<WritersOptions, 'seed' | 'streams'>;
+}
+
+/** How long everything may take to arrive once the writers have stopped. */
+const ARRIVAL_MS = 25_000;
+/** How many rows of a difference are shown. */
+const SHOWN = 5;
+
+export class Scene {
+  readonly #options: SceneOptions;
+  readonly #streams: readonly StreamName[];
+  readonly #recorders: Recorder[] = [];
+  /** Watches everything, and does not cut its connection. */
+  readonly live: Recorder;
+  /** Watches everything, is cut now and then and goes on from its cursor. */
+  readonly resuming: Recorder;
+  readonly page: FaultPage;
+  #writers: Writers | null = null;
+
+  private constructor(options: SceneOptions) {
+    this.#options = options;
+    const { feedUrl: url, streams = STREAM_NAMES } = options;
+    this.#streams = streams;
+    const random = seeded(options.seed);
+    const nth = (most: number): number => 1 + Math.floor(most * random());
+    // Every second time in the middle of the replay that the cut before it made necessary.
+    const cuts = [1, 2, 3].flatMap((): Cut[] => [
+      { at: 'delta', nth: nth(20) },
+      { at: 'replay', nth: nth(4) },
+    ]);
+    this.live = this.record({ url, streams });
+    this.resuming = this.record({ url, streams, cuts, away: () => this.writers.more(15) });
+    this.page = new FaultPage(url, streams);
+  }
+
+  /** Empties the tables, waits until everybody is live, and sets the writers to work. */
+  static async start(options: SceneOptions): Promise<Scene> {
+    await withClient(options.config, emptyTables);
+    const scene = new Scene(options);
+    await scene.everybodyLive();
+    const { config, seed, load, streams = STREAM_NAMES } = options;
+    scene.#writers = new Writers(config, { seed, streams, ...load });
+    await scene.writers.more(20);
+    return scene;
+  }
+
+  /** The load; there from `start` on. */
+  get writers(): Writers {
+    if (this.#writers === null) throw new Error('the writers have not begun');
+    return this.#writers;
+  }
+
+  /** A further recorder, which is held against the tables with the others where it watches all of the scene's streams. */
+  record(options: RecorderOptions): Recorder {
+    const recorder = new Recorder(options);
+    this.#recorders.push(recorder);
+    return recorder;
+  }
+
+  /** Waits until every recorder and the page are live. */
+  async everybodyLive(): Promise<void> {
+    await vi.waitFor(
+      () => {
+        this.#check();
+        expect(this.#recorders.map(({ live }) => live)).not.toContain(false);
+        expect(this.page.live).toBe(true);
+      },
+      { timeout: ARRIVAL_MS, interval: 10 },
+    );
+  }
+
+  /** Ends the writers and waits until everybody holds what was committed: no row less, none more, none twice. */
+  async agree(): Promise<void> {
+    await this.writers.stop();
+    const truth = await withClient(this.#options.config, readTruth);
+    await vi.waitFor(
+      () => {
+        this.#check();
+        for (const recorder of this.#recorders) expect(this.#differences(recorder, truth)).toEqual([]);
+        expect(this.page.marks()).toEqual(chartTruth(truth, this.#streams));
+      },
+      { timeout: ARRIVAL_MS, interval: 25 },
+    );
+    expect(this.live.cuts).toBe(0);
+    for (const stream of this.#streams) expect(truth.get(stream)?.size, `rows of ${stream}`).toBeGreaterThan(0);
+  }
+
+  async stop(): Promise<void> {
+    this.page.stop();
+    for (const recorder of this.#recorders) recorder.stop();
+    await this.#writers?.stop();
+  }
+
+  /** Throws where a recorder met a breach of the contract. */
+  #check(): void {
+    for (const recorder of this.#recorders) recorder.check();
+  }
+
+  /** Where a recorder and the tables differ, in words; a row is named by its number in the test and its id. */
+  #differences(recorder: Recorder, truth: Truth): string[] {
+    return this.#streams.flatMap((stream) => {
+      const { rows } = recorder.recording(stream);
+      const committed = truth.get(stream) ?? new Map<number, { readonly id: number; readonly key: string }>();
+      const missing = [...committed].filter(([mark]) => !rows.has(mark));
+      const foreign = [...rows].filter(([mark, { id, key }]) => {
+        const row = committed.get(mark);
+        return row === undefined || row.key !== key || (id !== null && row.id !== id);
+      });
+      return [...describe(`missing in ${stream}`, missing), ...describe(`not committed to ${stream}`, foreign)];
+    });
+  }
+}
+
+function describe(what: string, rows: readonly [number, { readonly id: number | null }][]): string[] {
+  if (rows.length === 0) return [];
+  const some = rows.slice(0, SHOWN).map(([mark, { id }]) => `${mark} (id ${id})`);
+  return [`${rows.length} ${what}: ${some.join(', ')}`];
+}
+
+/** Runs `action` on a connection of its own. */
+export async function withClient<T>(config: pg.ClientConfig, action: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(config);
+  // The test may stop the server under it; the query says so.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await action(client);
+  } finally {
+    await client.end();
+  }
+}
