@@ -7,7 +7,7 @@ import { STREAM_NAMES, STREAMS, type StreamName } from '../shared/streams.ts';
 import { systemClock } from './clock.ts';
 import { SnapshotLog } from './db/changes.ts';
 import type { LateDatabase } from './db/database.ts';
-import { Doorbell } from './db/doorbell.ts';
+import { Doorbell, type DoorbellFault, type ProbeOutcome } from './db/doorbell.ts';
 import { inspect, reasonOf, type StreamInspection } from './db/inspect.ts';
 import { OverlapLog } from './db/overlap.ts';
 import { errorCode, isDatabaseAway } from './db/queryable.ts';
@@ -18,7 +18,7 @@ import type { Position } from './feed/ports.ts';
 import { epochOf } from './feed/position.ts';
 import { Pump } from './feed/pump.ts';
 import type { SelfMeasurement } from './measured.ts';
-import type { Counters, ServiceStatus, StreamStatus } from './status.ts';
+import type { Counters, Fault, ServiceStatus, StreamStatus } from './status.ts';
 
 const RETRY_MS = 1000;
 /** What is less of a stream whose table was not migrated. */
@@ -27,6 +27,8 @@ const INEXACT = {
     'its table has no cursor column, so rows come with the tick alone, found by their time of writing, which rests on assumptions',
   mend: 'To make it immediate and exact, run: npm run migrate',
 } as const;
+/** Own errors that mean that nobody answers: the pool was not opened yet, or its server says nothing when it is asked. */
+const AWAY_CODES = new Set(['database_away', 'database_silent']);
 /** SQL states that say that a table is not what it was: undefined table, column, function; insufficient privilege. */
 const SHAPE_CODES = new Set(['42P01', '42703', '42883', '42501']);
 
@@ -51,6 +53,8 @@ export class Following implements ServiceStatus {
   /** When each stream was last rung for, by a clock that never goes back. */
   readonly #rungAt = new Map<StreamName, number>();
   #doorbell: Doorbell | null = null;
+  /** Whether the doorbell's last probe could not be sent. */
+  #unsent = false;
   #database: 'up' | 'down' = 'down';
   #epoch = '';
   #ticker: NodeJS.Timeout | undefined;
@@ -67,7 +71,11 @@ export class Following implements ServiceStatus {
   }
 
   get doorbell(): 'up' | 'down' {
-    return this.#doorbell?.up === true ? 'up' : 'down';
+    return this.#doorbell !== null && this.#doorbell.fault === null ? 'up' : 'down';
+  }
+
+  get doorbellFault(): Fault | null {
+    return this.#doorbell?.fault ?? null;
   }
 
   get clients(): number {
@@ -101,6 +109,7 @@ export class Following implements ServiceStatus {
 
   #tick(): void {
     for (const pump of this.#pumps.values()) pump.tick();
+    this.#doorbell?.probe();
     // What is off or inexact may have been mended meanwhile, by a migration for instance.
     if (STREAM_NAMES.some((name) => this.#exact.get(name) !== true)) void this.#inspect();
   }
@@ -119,7 +128,7 @@ export class Following implements ServiceStatus {
         return;
       }
       for (const inspection of streams) await this.#judge(inspection);
-      await this.#listen();
+      this.#listen();
     } catch (error) {
       this.#failed(error, 'the database could not be inspected');
       if (!this.#stopped) this.#retry = setTimeout(() => void this.#inspect(), RETRY_MS);
@@ -205,38 +214,58 @@ export class Following implements ServiceStatus {
     await pump?.stop();
   }
 
-  async #listen(): Promise<void> {
+  #listen(): void {
     if (this.#doorbell !== null || this.#stopped) return;
-    const { database, log, changed } = this.#options;
-    const doorbell = new Doorbell(
-      await database.listenConnection(),
-      {
+    const { database, counters } = this.#options;
+    this.#doorbell = new Doorbell({
+      connection: () => database.listenConnection(),
+      database,
+      events: {
         ring: (stream) => {
-          this.#options.counters.add('rings_total');
+          counters.add('rings_total');
           this.#rungAt.set(stream, performance.now());
           this.#pumps.get(stream)?.ring();
         },
-        connected: () => {
-          log.info('the doorbell is up');
+        listening: () => {
           for (const pump of this.#pumps.values()) pump.tick();
-          changed();
         },
-        lost: (reason) => {
-          log.warn({ reason }, 'the doorbell is down; the tick carries on alone');
-          changed();
-        },
+        changed: (fault) => this.#doorbellChanged(fault),
+        probed: (outcome) => this.#probed(outcome),
       },
-      log,
-    );
-    this.#doorbell = doorbell;
-    doorbell.start();
+    });
+    this.#doorbell.start();
+  }
+
+  #doorbellChanged(fault: DoorbellFault | null): void {
+    const { log, changed } = this.#options;
+    if (fault === null) log.info('the doorbell is up');
+    else log.warn({ ...fault }, `the doorbell is down: ${fault.reason}. The tick carries on alone`);
+    changed();
+  }
+
+  /** A probe goes through the pool, so that it tells of the database too: at every tick, also where nothing else looks. */
+  #probed(outcome: ProbeOutcome): void {
+    const { counters, log } = this.#options;
+    counters.add('doorbell_probes_total');
+    if (outcome.kind === 'deaf' || (outcome.kind === 'unsent' && !outcome.answers)) counters.add('doorbell_deaf_total');
+    const unsentBefore = this.#unsent;
+    this.#unsent = outcome.kind === 'unsent';
+    if (outcome.kind !== 'unsent') {
+      this.#setDatabase('up');
+      return;
+    }
+    counters.add('doorbell_probes_unsent_total');
+    if (!outcome.answers) this.#failed(outcome.error, 'the doorbell could not be probed');
+    // The database answers, so that the pool may be exhausted, but nothing is away.
+    else if (!unsentBefore)
+      log.warn({ err: outcome.error }, `the doorbell could not be probed: ${messageOf(outcome.error)}`);
   }
 
   #failed(error: unknown, what: string): void {
     if (this.#stopped) return;
     this.#options.counters.add('database_errors_total');
     const own = error instanceof CodedError ? error.code : null;
-    const away = isDatabaseAway(error) || own === 'database_away';
+    const away = isDatabaseAway(error) || (own !== null && AWAY_CODES.has(own));
     const wasUp = this.#database === 'up';
     if (away) this.#setDatabase('down');
     // One line when it goes, not one a second while it is away.
@@ -249,6 +278,7 @@ export class Following implements ServiceStatus {
     if (this.#database === state) return;
     this.#database = state;
     this.#options.log.info(`the database is ${state}`);
+    if (state === 'up') this.#doorbell?.hurry();
     this.#options.changed();
   }
 }

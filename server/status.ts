@@ -7,10 +7,18 @@ export type StreamStatus =
   | { readonly state: 'live'; readonly reason?: string; readonly mend?: string }
   | { readonly state: 'off'; readonly reason: string; readonly mend: string };
 
+/** Why something is not as it could be, and what mends it where it does not mend itself. */
+export interface Fault {
+  readonly reason: string;
+  readonly mend?: string;
+}
+
 /** Read side of the service's state. Ages are in ms, null where nothing has arrived yet. */
 export interface ServiceStatus {
   readonly database: 'up' | 'down';
   readonly doorbell: 'up' | 'down';
+  /** Why the doorbell is down; null while it is up, and before the database was reached. */
+  readonly doorbellFault: Fault | null;
   readonly clients: number;
   /** Identity of the database cluster's history that cursors belong to; empty until the database was reached. */
   readonly epoch: string;

@@ -22,6 +22,12 @@ export function isHealthy(status: ServiceStatus): boolean {
   return status.database === 'up' && STREAM_NAMES.every((name) => status.stream(name).state !== 'starting');
 }
 
+/** Why nothing rings, where that is so: rows come late then, with the tick. */
+function doorbellFault({ doorbellFault: fault }: ServiceStatus): { doorbell_reason?: string; doorbell_mend?: string } {
+  if (fault === null) return {};
+  return { doorbell_reason: fault.reason, ...(fault.mend === undefined ? {} : { doorbell_mend: fault.mend }) };
+}
+
 /** Registers the routes. */
 export const healthRoutes: FastifyPluginAsync<HealthDeps> = async (app, deps) => {
   const { status, counters, version, now, startedAt, mayRead } = deps;
@@ -40,6 +46,7 @@ export const healthRoutes: FastifyPluginAsync<HealthDeps> = async (app, deps) =>
       errors: totals[COUNTED.errors] ?? 0,
       database: status.database === 'up' ? 'connected' : 'disconnected',
       doorbell: status.doorbell,
+      ...doorbellFault(status),
       clients: status.clients,
       version,
       streams: Object.fromEntries(

@@ -8,13 +8,14 @@ import { countRequests, metricsRoutes } from '../../server/http/metrics.ts';
 import { pageRoutes } from '../../server/http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from '../../server/http/pages-headers.ts';
 import { installProblems, sendProblem } from '../../server/http/problem.ts';
-import { Counters, type ServiceStatus, type StreamStatus } from '../../server/status.ts';
+import { Counters, type Fault, type ServiceStatus, type StreamStatus } from '../../server/status.ts';
 import type { StreamName } from '../../shared/streams.ts';
 
 /** A status that is up and live until a test says otherwise. */
 export class SetStatus implements ServiceStatus {
   database: 'up' | 'down' = 'up';
   doorbell: 'up' | 'down' = 'up';
+  doorbellFault: Fault | null = null;
   clients = 3;
   epoch = 'epoch';
   readonly streams = new Map<StreamName, StreamStatus>();
