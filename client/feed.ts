@@ -3,7 +3,8 @@
  * so that every order of events can be tried.
  */
 import type { StreamName } from '../shared/streams.ts';
-import type { Phase } from './feed/subscriptions.ts';
+import { Cursors } from './feed/cursors.ts';
+import { type Phase, sameWant } from './feed/subscriptions.ts';
 import { deadlineOf, type Row, TRANSITIONS } from './feed/transitions.ts';
 import type { Effect, EventName, FeedCounts, FeedEvent, Scene, State, StateName, Want } from './feed/types.ts';
 
@@ -11,15 +12,28 @@ export type { Command, Effect, FeedCounts, FeedEvent, News, State, Want } from '
 
 /** The machine of one page. */
 export class Feed {
-  #state: State = { name: 'offline', attempt: 0, retryAt: null, refusal: null };
+  #state: State = { name: 'offline', attempt: 0, retryAt: null, refusal: null, notBefore: 0 };
   readonly #random: () => number;
   readonly #wants = new Map<StreamName, Want>();
-  readonly #counts: FeedCounts = { failures: 0, malformed: 0, breaks: 0, late: 0, errors: 0, gaps: 0 };
+  readonly #cursors = new Cursors();
+  readonly #counts: FeedCounts = {
+    failures: 0,
+    malformed: 0,
+    breaks: 0,
+    late: 0,
+    errors: 0,
+    gaps: 0,
+    resumes: 0,
+    repeats: 0,
+  };
   #build: string | null;
   #reloadWanted = false;
   #sockets = 0;
   #ids = 0;
   #wakeAt = Number.POSITIVE_INFINITY;
+  #now = Number.NEGATIVE_INFINITY;
+  /** By how much the machine's clock was set back, in all. */
+  #setBackMs = 0;
 
   /**
    * @param random in [0, 1), for the jitter.
@@ -50,9 +64,16 @@ export class Feed {
    * @returns what is to be done and what was learnt, in order.
    */
   handle(event: FeedEvent, now: number): Effect[] {
+    // A clock that is set back must not put off for as long what waits for its time.
+    this.#setBackMs = Math.max(this.#setBackMs, this.#now - now);
+    this.#now = now + this.#setBackMs;
+    return this.#handle(event, this.#now);
+  }
+
+  #handle(event: FeedEvent, now: number): Effect[] {
     const effects: Effect[] = [];
     if (event.type === 'tick') this.#wakeAt = Number.POSITIVE_INFINITY;
-    if (event.type === 'want') this.#wants.set(event.want.stream, event.want);
+    if (event.type === 'want') this.#want(event.want);
     const scene = this.#scene(now, effects);
     this.#state = transit(this.#state, event, scene);
     const deadline = deadlineOf(this.#state, now);
@@ -64,12 +85,20 @@ export class Feed {
     return effects;
   }
 
+  #want(want: Want): void {
+    const before = this.#wants.get(want.stream);
+    this.#wants.set(want.stream, want);
+    // What is held belongs to another picture, or is about to.
+    if (before !== undefined && !sameWant(before, want)) this.#cursors.forget(want.stream);
+  }
+
   #scene(now: number, effects: Effect[]): Scene {
     return {
       now,
       random: this.#random,
       wants: this.#wants,
       counts: this.#counts,
+      cursors: this.#cursors,
       emit: (effect) => effects.push(effect),
       nextSocket: () => {
         this.#sockets += 1;

@@ -42,13 +42,6 @@ export interface LineView {
   readonly stale: boolean;
 }
 
-/** A period (epoch ms) in which this page had no connection; `filled` once history has been loaded over it. */
-export interface Hole {
-  readonly from: number;
-  readonly to: number;
-  readonly filled: boolean;
-}
-
 /** One channel: a stream's rows for one key. */
 export interface ChannelView {
   readonly stream: StreamName;
@@ -58,7 +51,6 @@ export interface ChannelView {
   readonly rowsLastHour: number;
   /** True where the columns hold only what can be seen of the rows (M4): sums over them are not sums over the rows. */
   readonly reduced: boolean;
-  readonly holes: readonly Hole[];
 }
 
 /** What a chart shows: all channels of one stream that the page watches (one symbol; or every metric name). */
@@ -70,6 +62,11 @@ export interface StreamView {
   readonly channels: readonly ChannelView[];
   /** The range that the channels were loaded for; behind the chosen one while `state` is `loading`. */
   readonly range: RangeName;
+  /**
+   * Since when rows may be missing (server clock, epoch ms), because there is no connection, or the server cannot send
+   * them; null while none are. Charts hatch the time from there on, until all that was missed has come.
+   */
+  readonly lostFrom: number | null;
   /** When anything last arrived on any of them (server clock, epoch ms); null before that. */
   readonly arrivedAt: number | null;
   /** Grows with every change, so that a chart can tell cheaply whether it has to draw. */

@@ -1,7 +1,7 @@
 /** All that the page holds of one stream: its channels, and which of them belong to the picture that is shown. */
 import type { Frame } from '../shared/protocol.ts';
 import { STREAMS, type StreamName } from '../shared/streams.ts';
-import type { ChannelView, Hole, RangeName } from './model.ts';
+import type { ChannelView, RangeName } from './model.ts';
 import { RANGE_MS } from './model.ts';
 import { Channel } from './series/channel.ts';
 
@@ -149,10 +149,10 @@ export class StreamSeries {
     return total;
   }
 
-  /** The channels as charts read them, sorted by key. `holes`: the page's, filled or not as of each channel's load. */
-  views(now: number, holes: (loadedAt: number) => readonly Hole[]): readonly ChannelView[] {
+  /** The channels as charts read them, sorted by key. `now`: server clock, epoch ms. */
+  views(now: number): readonly ChannelView[] {
     const channels = [...this.#channels.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-    return channels.map((channel) => channel.view(now, holes(channel.loadedAt)));
+    return channels.map((channel) => channel.view(now));
   }
 
   #window(): { rangeMs: number; points: number } {

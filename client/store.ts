@@ -8,7 +8,6 @@ import { Feed, type FeedEvent, type News } from './feed.ts';
 import { type FeedState, RANGE_MS } from './model.ts';
 import type { Picture, StreamSeries } from './series.ts';
 import { openSocketEdge, pageBuild } from './socket.ts';
-import { Holes } from './store/holes.ts';
 import { Pacer } from './store/pacer.ts';
 import { type Moment, offReason, ShownStream } from './store/shown.ts';
 import { troubleOf } from './store/state.ts';
@@ -32,7 +31,6 @@ export function createStore(deps: StoreDeps): Store {
   const { view } = deps;
   const machine = new Feed(deps.random, deps.build);
   const clock = new ServerClock();
-  const holes = new Holes();
   const startedAt = deps.now();
 
   const feed = signal<FeedState>('offline');
@@ -115,7 +113,7 @@ export function createStore(deps: StoreDeps): Store {
     if ('link' in machine.state) {
       if (event.type === 'frame') heardAt = serverNow();
     } else if (wasConnected) {
-      holes.open(heardAt);
+      for (const held of streams.values()) held.lose(heardAt);
     }
   }
 
@@ -125,7 +123,6 @@ export function createStore(deps: StoreDeps): Store {
         clock.note(news.frame.time, deps.now());
         demo.value = news.frame.demo;
         version.value = news.frame.version;
-        holes.close(serverNow());
         symbolList.load();
         break;
       case 'heartbeat':
@@ -144,7 +141,11 @@ export function createStore(deps: StoreDeps): Store {
         changed(news.frame.stream, (series) => series.append(news.frame));
         break;
       case 'synced':
+        streams.get(news.stream)?.complete();
         changed(news.stream, (series) => series.finish());
+        break;
+      case 'lost':
+        streams.get(news.stream)?.lose(heardAt);
     }
   }
 
@@ -159,7 +160,12 @@ export function createStore(deps: StoreDeps): Store {
     else pacer.force();
   }
 
-  const moment = (): Moment => ({ machine, holes, now: serverNow(), countsFollow: pacer.isLive });
+  const moment = (): Moment => ({
+    machine,
+    now: serverNow(),
+    since: since.peek(),
+    countsFollow: pacer.isLive,
+  });
 
   let shownPhases = '';
   function showFeed(): void {

@@ -14,7 +14,8 @@ export type Phase =
   /** To be asked for at `at`; `drop` is the subscription that it replaces, still open on the server. */
   | { readonly name: 'queued'; readonly at: number; readonly drop: string | null }
   | { readonly name: 'asked'; readonly id: string }
-  | { readonly name: 'receiving'; readonly id: string; readonly chains: Map<string, string> }
+  /** `resumed`: the rows since the cursor come, in place of a history. */
+  | { readonly name: 'receiving'; readonly id: string; readonly chains: Map<string, string>; readonly resumed: boolean }
   | { readonly name: 'live'; readonly id: string; readonly chains: Map<string, string>; readonly since: number }
   | { readonly name: 'gap'; readonly id: string; readonly chains: Map<string, string> }
   | { readonly name: 'off'; readonly reason: string; readonly retryAt: number; readonly asking: string | null };
@@ -93,10 +94,11 @@ export class Subscriptions {
       if (phase.name === 'queued' && phase.drop !== null) this.#send({ type: 'unsubscribe', id: phase.drop }, scene);
       const id = scene.nextId(want.stream);
       entry.phase = phase.name === 'off' ? { ...phase, asking: id } : { name: 'asked', id };
-      // Here `since` will go (F6): the newest cursor of the subscription before, so that a reconnect resumes.
-      const keys = want.keys === null ? {} : { keys: [...want.keys] };
       const { stream, range, points } = want;
-      this.#send({ type: 'subscribe', id, stream, ...keys, range, points, detail: 'values' }, scene);
+      const keys = want.keys === null ? {} : { keys: [...want.keys] };
+      const cursor = scene.cursors.since(stream, scene.now);
+      const since = cursor === null ? {} : { since: cursor };
+      this.#send({ type: 'subscribe', id, stream, ...keys, range, points, detail: 'values', ...since }, scene);
     }
   }
 
@@ -135,8 +137,7 @@ export class Subscriptions {
     }
     switch (frame.type) {
       case 'subscribed':
-        entry.phase = { name: 'receiving', id: frame.id, chains: new Map() };
-        if (!frame.resumed) scene.emit({ type: 'restart', stream: entry.want.stream });
+        this.#subscribed(entry, frame, scene);
         break;
       case 'snapshot':
         this.#snapshot(entry, frame, scene);
@@ -147,11 +148,8 @@ export class Subscriptions {
       case 'synced':
         this.#synced(entry, frame, scene);
         break;
-      case 'error': {
-        const retryAt = scene.now + backoff(entry.attempt, scene.random);
-        entry.attempt += 1;
-        entry.phase = { name: 'off', reason: frame.message, retryAt, asking: null };
-      }
+      case 'error':
+        this.#refused(entry, frame, scene);
     }
     this.flush(scene);
   }
@@ -180,16 +178,53 @@ export class Subscriptions {
       scene.counts.late += 1;
       return;
     }
+    const { phase } = entry;
     const head = chains.get(frame.key);
-    // A channel whose snapshot is still owed has no deltas; one that had no rows in the range starts with its first delta.
-    const fits =
-      head === undefined ? entry.phase.name !== 'receiving' || entry.want.keys === null : head === frame.prev;
+    // A channel whose snapshot is still owed has no deltas; where none is owed it starts with its first delta.
+    const awaits = phase.name === 'receiving' && !phase.resumed && entry.want.keys !== null;
+    const fits = head === undefined ? !awaits : head === frame.prev;
     if (!fits) {
       this.#breach(entry, scene);
       return;
     }
     chains.set(frame.key, frame.cursor);
-    scene.emit({ type: 'delta', frame });
+    let { rows } = frame;
+    if (phase.name === 'live') {
+      scene.cursors.note(frame.stream, frame.cursor, scene.now);
+    } else if (phase.name === 'receiving' && phase.resumed) {
+      rows = scene.cursors.unheld(frame);
+      scene.counts.repeats += frame.rows.length - rows.length;
+    }
+    // A delta without rows ends a replay: it moves the chain and nothing else.
+    if (rows.length > 0) scene.emit({ type: 'delta', frame: rows === frame.rows ? frame : { ...frame, rows } });
+  }
+
+  #subscribed(entry: Entry, { id, resumed: isSaid }: Frame<'subscribed'>, scene: Scene): void {
+    const { stream } = entry.want;
+    // A server that says so to a page that holds nothing is not believed: it would stay without a history.
+    const resumed = isSaid && scene.cursors.has(stream);
+    entry.phase = { name: 'receiving', id, chains: new Map(), resumed };
+    if (resumed) {
+      scene.counts.resumes += 1;
+    } else {
+      scene.cursors.forget(stream);
+      scene.emit({ type: 'restart', stream });
+    }
+  }
+
+  #refused(entry: Entry, { code, message }: Frame<'error'>, scene: Scene): void {
+    const { stream } = entry.want;
+    if (code === 'bad_cursor' && scene.cursors.has(stream)) {
+      // The cursor alone is refused, so the history is to be had.
+      scene.cursors.forget(stream);
+      entry.phase = { name: 'queued', at: scene.now, drop: null };
+      return;
+    }
+    // Rows that came while the stream was off are owed when it is back.
+    if (chainsOf(entry.phase) !== null) scene.emit({ type: 'lost', stream });
+    const retryAt = scene.now + backoff(entry.attempt, scene.random);
+    entry.attempt += 1;
+    entry.phase = { name: 'off', reason: message, retryAt, asking: null };
   }
 
   #snapshot(entry: Entry, frame: Frame<'snapshot'>, scene: Scene): void {
@@ -199,6 +234,7 @@ export class Subscriptions {
       return;
     }
     chains.set(frame.key, frame.cursor);
+    scene.cursors.forget(frame.stream);
     scene.emit({ type: 'snapshot', frame });
   }
 
@@ -209,6 +245,9 @@ export class Subscriptions {
       return;
     }
     scene.counts.gaps += 1;
+    // Snapshots are owed: after a cut before they came they are asked for, and nothing is replayed into half of them.
+    scene.cursors.forget(entry.want.stream);
+    scene.emit({ type: 'lost', stream: entry.want.stream });
     if (frame.key === null) {
       chains.clear();
       scene.emit({ type: 'restart', stream: entry.want.stream });
@@ -226,12 +265,15 @@ export class Subscriptions {
     }
     if (entry.phase.name === 'live') return;
     entry.phase = { name: 'live', id: frame.id, chains, since: scene.now };
+    scene.cursors.note(entry.want.stream, frame.cursor, scene.now);
     scene.emit({ type: 'synced', stream: entry.want.stream });
   }
 
   /** The server left the contract for this subscription: what is held of it cannot be trusted, so ask anew. */
   #breach(entry: Entry, scene: Scene): void {
     scene.counts.breaks += 1;
+    scene.cursors.forget(entry.want.stream);
+    if (chainsOf(entry.phase) !== null) scene.emit({ type: 'lost', stream: entry.want.stream });
     if (entry.phase.name === 'live' && scene.now - entry.phase.since >= LASTED_MS) entry.attempt = 0;
     const delay = entry.attempt === 0 ? 0 : backoff(entry.attempt - 1, scene.random);
     entry.attempt += 1;

@@ -18,6 +18,8 @@ export const PROBE_MS = 2000;
 export const LASTED_MS = 10_000;
 /** Silence of so many heartbeats is shown; of SILENT_HEARTBEATS, it ends the connection (F13). */
 export const DOUBTFUL_HEARTBEATS = 2;
+/** Nobody is left alone for longer, whatever was asked for. */
+export const ABSENCE_MOST_MS = 60_000;
 /** Tries in a row after which the back-off is at its longest: where a refusal will not go away by itself. */
 const PATIENT_ATTEMPT = 6;
 
@@ -33,7 +35,7 @@ const connected: Row<'syncing' | 'live' | 'stale'> = {
   start: stay,
   stop: (state, _event, scene) => {
     scene.emit({ type: 'close', socket: state.link.socket });
-    return { name: 'offline', attempt: 0, retryAt: null, refusal: null };
+    return { name: 'offline', attempt: 0, retryAt: null, refusal: null, notBefore: 0 };
   },
   want: (state, event, scene) => {
     state.link.subscriptions.want(event.want, scene);
@@ -59,24 +61,23 @@ export const TRANSITIONS: { readonly [S in StateName]: Row<S> } = {
     frame: stay,
     tick: (state, _event, scene) =>
       state.retryAt !== null && scene.now >= state.retryAt ? dial(state.attempt, scene) : state,
-    online: (state, _event, scene) => (state.retryAt === null ? state : dial(0, scene)),
-    visible: (state, _event, scene) => (state.retryAt === null ? state : dial(0, scene)),
+    online: redial,
+    visible: redial,
   },
   connecting: {
     start: stay,
     stop: (state, _event, scene) => {
       scene.emit({ type: 'close', socket: state.socket });
-      return { name: 'offline', attempt: 0, retryAt: null, refusal: null };
+      return { name: 'offline', attempt: 0, retryAt: null, refusal: null, notBefore: 0 };
     },
     want: stay,
     opened: stay,
-    closed: (state, event, scene) =>
-      event.socket === state.socket ? retry(state.attempt, event.code, 0, scene) : state,
+    closed: (state, event, scene) => (event.socket === state.socket ? retry(state.attempt, event.code, scene) : state),
     frame: greet,
     tick: (state, _event, scene) => {
       if (scene.now < state.deadline) return state;
       scene.emit({ type: 'close', socket: state.socket });
-      return retry(state.attempt, null, 0, scene);
+      return retry(state.attempt, null, scene);
     },
     // A socket that was begun without a network may hang in its first packet.
     online: (state, _event, scene) => {
@@ -109,20 +110,27 @@ function dial(attempt: number, scene: Scene): State<'connecting'> {
   return { name: 'connecting', attempt, socket, deadline: scene.now + HELLO_MS };
 }
 
+/** There is reason to hope: do not wait any longer, but where the server asked for it. */
+function redial(state: State<'offline'>, _event: unknown, scene: Scene): State {
+  if (state.retryAt === null) return state;
+  if (scene.now >= state.notBefore) return dial(0, scene);
+  return { ...state, attempt: 0 };
+}
+
 /** A connection is lost, or did not come: wait, longer each time, and at least as long as the server asked for. */
-function retry(attempt: number, code: number | null, leastMs: number, scene: Scene): State<'offline'> {
+function retry(attempt: number, code: number | null, scene: Scene, notBefore = 0): State<'offline'> {
   scene.counts.failures += 1;
   const refused = code === CLOSE.unauthorized || code === CLOSE.forbiddenOrigin || code === CLOSE.protocolVersion;
   // A page that is too old for the server is the one refusal that loading the page again mends.
   if (code === CLOSE.protocolVersion) scene.emit({ type: 'reload', build: null });
   const tries = refused ? Math.max(attempt, PATIENT_ATTEMPT) : attempt;
-  const retryAt = scene.now + leastMs + backoff(tries, scene.random);
-  return { name: 'offline', attempt: tries + 1, retryAt, refusal: refused ? code : null };
+  const retryAt = Math.max(scene.now, notBefore) + backoff(tries, scene.random);
+  return { name: 'offline', attempt: tries + 1, retryAt, refusal: refused ? code : null, notBefore };
 }
 
 function fail(link: Link, code: number | null, scene: Scene): State<'offline'> {
   const lasted = scene.now - link.openedAt >= LASTED_MS;
-  return retry(lasted ? 0 : link.attempt, code, link.retryAfterMs ?? 0, scene);
+  return retry(lasted ? 0 : link.attempt, code, scene, link.notBefore);
 }
 
 /** Gives the connection up from this side. */
@@ -138,7 +146,7 @@ function greet(state: State<'connecting'>, event: FeedEvent<'frame'>, scene: Sce
   if (frame?.type !== 'hello') {
     scene.counts.malformed += 1;
     scene.emit({ type: 'close', socket: state.socket });
-    return retry(state.attempt, null, 0, scene);
+    return retry(state.attempt, null, scene);
   }
   scene.emit({ type: 'hello', frame });
   scene.noteBuild(frame.build);
@@ -151,7 +159,7 @@ function greet(state: State<'connecting'>, event: FeedEvent<'frame'>, scene: Sce
     heardAt: scene.now,
     probeBy: null,
     database: 'up',
-    retryAfterMs: null,
+    notBefore: 0,
     subscriptions,
   };
   for (const want of scene.wants.values()) subscriptions.want(want, scene);
@@ -176,7 +184,7 @@ function understand(link: Link, frame: Exclude<ServerFrame, { type: 'hello' }>, 
       if (link.database === 'down' && frame.database === 'up') link.subscriptions.retryOff(scene);
       return { ...link, database: frame.database };
     case 'bye':
-      return { ...link, retryAfterMs: frame.retry_after_ms };
+      return { ...link, notBefore: scene.now + Math.min(frame.retry_after_ms, ABSENCE_MOST_MS) };
     case 'pong':
       return link;
     default:

@@ -2,6 +2,7 @@
 import type { Frame } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import type { FeedState } from '../model.ts';
+import type { Cursors } from './cursors.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 /** What the page wants of one stream. There is one want a stream; another one for the same stream replaces it. */
@@ -52,7 +53,9 @@ export type News =
   | { readonly type: 'delta'; readonly frame: Frame<'delta'> }
   /** History of every channel of a stream follows; what it does not bring is gone. */
   | { readonly type: 'restart'; readonly stream: StreamName }
-  /** All history that was owed for a stream has come. */
+  /** Rows of a stream are missing on a connection that stands; with `synced` they have come. */
+  | { readonly type: 'lost'; readonly stream: StreamName }
+  /** All that was owed for a stream has come, history or missed rows: nothing of it is missing. */
   | { readonly type: 'synced'; readonly stream: StreamName };
 
 export type Effect = Command | News;
@@ -67,8 +70,8 @@ export interface Link {
   /** When a probe is taken as unanswered; null where none is under way. */
   readonly probeBy: number | null;
   readonly database: 'up' | 'down';
-  /** Set once the server said `bye`: how long it wants to be left alone, in ms. */
-  readonly retryAfterMs: number | null;
+  /** Until when the server wants to be left alone once it has said `bye`; 0 before. */
+  readonly notBefore: number;
   /** The one part that is changed in place: copying every chain for every delta would cost more than the delta. */
   readonly subscriptions: Subscriptions;
 }
@@ -78,8 +81,16 @@ export type StaleCause = 'database' | 'silent' | 'off';
 
 /** The states, each with only what it needs. */
 export interface States {
-  /** No connection. `retryAt` null: not started, or stopped. `refusal`: the close code that said why, where one did. */
-  offline: { readonly attempt: number; readonly retryAt: number | null; readonly refusal: number | null };
+  /**
+   * No connection. `retryAt` null: not started, or stopped. `refusal`: the close code that said why, where one did.
+   * `notBefore`: until when the server asked to be left alone, 0 where it did not.
+   */
+  offline: {
+    readonly attempt: number;
+    readonly retryAt: number | null;
+    readonly refusal: number | null;
+    readonly notBefore: number;
+  };
   /** A socket is being opened, or is open and has not said `hello`; given up at `deadline`. */
   connecting: { readonly attempt: number; readonly socket: number; readonly deadline: number };
   syncing: { readonly link: Link };
@@ -104,6 +115,10 @@ export interface FeedCounts {
   /** `error` frames. */
   errors: number;
   gaps: number;
+  /** Subscriptions that went on from a cursor. */
+  resumes: number;
+  /** Rows that a replay brought again. */
+  repeats: number;
 }
 
 /** What a transition has at hand beside its state and event. */
@@ -114,6 +129,7 @@ export interface Scene {
   random(): number;
   readonly wants: ReadonlyMap<StreamName, Want>;
   readonly counts: FeedCounts;
+  readonly cursors: Cursors;
   emit(effect: Effect): void;
   /** A number that no socket had before. */
   nextSocket(): number;

@@ -2,7 +2,7 @@
 import { chartNumber } from '../../shared/columns.ts';
 import type { Frame } from '../../shared/protocol.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
-import type { ChannelView, Hole, LineView } from '../model.ts';
+import type { ChannelView, LineView } from '../model.ts';
 import type { Batch } from './columns.ts';
 import { Columns } from './columns.ts';
 import { type Keep, keeperOf } from './keep.ts';
@@ -40,8 +40,6 @@ export interface Window {
  */
 export class Channel {
   readonly key: string;
-  /** Server clock at which its history was loaded. */
-  readonly loadedAt: number;
   readonly #stream: StreamDeclaration;
   readonly #numbers: readonly string[];
   readonly #textNames: readonly string[];
@@ -55,7 +53,6 @@ export class Channel {
   /** @param now server clock, epoch ms. */
   constructor(stream: StreamDeclaration, key: string, window: Window, now: number, snapshot: Frame<'snapshot'> | null) {
     this.key = key;
-    this.loadedAt = now;
     this.#stream = stream;
     this.#numbers = stream.values.filter(({ kind }) => kind !== 'text').map(({ name }) => name);
     this.#textNames = stream.values.filter(({ kind }) => kind === 'text').map(({ name }) => name);
@@ -93,8 +90,12 @@ export class Channel {
         newest = row.timestamp;
         for (const column of this.#textNames) line.texts[column] = textOf(row[column]);
       }
-      if (line.arrivedAt !== null) line.spacing.note(Math.max(0, frame.time - line.arrivedAt), frame.time);
-      line.arrivedAt = Math.max(line.arrivedAt ?? 0, frame.time);
+      if (frame.via === 'replay') {
+        line.arrivedAt = missedArrival(line.arrivedAt, before, newest, frame.time);
+      } else {
+        if (line.arrivedAt !== null) line.spacing.note(Math.max(0, frame.time - line.arrivedAt), frame.time);
+        line.arrivedAt = Math.max(line.arrivedAt ?? 0, frame.time);
+      }
       this.#bound(line);
     }
   }
@@ -135,14 +136,13 @@ export class Channel {
   }
 
   /** What a chart reads, as of `now` on the server's clock. */
-  view(now: number, holes: readonly Hole[]): ChannelView {
+  view(now: number): ChannelView {
     return {
       stream: this.#stream.name,
       key: this.key,
       lines: [...this.#lines].map(([name, line]) => this.#lineView(name, line, now)),
       rowsLastHour: this.#minutes.total(now),
       reduced: this.#reduced,
-      holes,
     };
   }
 
@@ -197,6 +197,15 @@ export class Channel {
     line.columns.keep(this.#keep(line.columns.view(), this.#bucketMs).slice(-most));
     this.#reduced = true;
   }
+}
+
+/**
+ * When a row arrived that this page missed and was sent later, at `sentAt`: as long after its own time as the line's last
+ * row before it, so that what was silent meanwhile does not look fresh. All in epoch ms.
+ */
+function missedArrival(arrivedAt: number | null, timeBefore: number | null, time: number, sentAt: number): number {
+  if (arrivedAt === null || timeBefore === null) return sentAt;
+  return Math.min(sentAt, Math.max(arrivedAt, time + arrivedAt - timeBefore));
 }
 
 /** The silence after which a line of this spacing is stale, in ms. */

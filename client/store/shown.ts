@@ -4,14 +4,14 @@ import type { StreamName } from '../../shared/streams.ts';
 import type { Feed } from '../feed.ts';
 import type { StreamView } from '../model.ts';
 import { type Picture, StreamSeries } from '../series.ts';
-import type { Holes } from './holes.ts';
 import { chartState } from './state.ts';
 
 /** What a view is built from, beside the rows. `now`: server clock, epoch ms. */
 export interface Moment {
   readonly machine: Feed;
-  readonly holes: Holes;
   readonly now: number;
+  /** Since when the feed is not live; null while it is. */
+  readonly since: number | null;
   /** Whether the count of rows is followed between two pictures. */
   readonly countsFollow: boolean;
 }
@@ -34,13 +34,33 @@ export class ShownStream {
   /** What was last shown beside the rows. */
   #mark = '';
   #rowsShown = 0;
+  #lostFrom: number | null = null;
 
   constructor(name: StreamName, picture: Picture, points: number) {
     this.name = name;
     this.series = new StreamSeries(name, picture);
     this.points = points;
     const { range } = picture;
-    this.view = signal({ stream: name, state: 'loading', off: null, channels: [], range, arrivedAt: null, version: 0 });
+    this.view = signal({
+      stream: name,
+      state: 'loading',
+      off: null,
+      channels: [],
+      range,
+      lostFrom: null,
+      arrivedAt: null,
+      version: 0,
+    });
+  }
+
+  /** Rows may be missing from `from` on (server clock, epoch ms), or from earlier where some were missing already. */
+  lose(from: number): void {
+    this.#lostFrom ??= this.#quietSince(from);
+  }
+
+  /** Nothing is missing any more. */
+  complete(): void {
+    this.#lostFrom = null;
   }
 
   /** Whether something beside the rows is not as it is shown: a state, a reason, a line's age, the count of rows. */
@@ -51,30 +71,45 @@ export class ShownStream {
 
   /** Builds the view anew. */
   build(moment: Moment): void {
-    const { machine, now, holes } = moment;
+    const { machine, now } = moment;
     const reason = offReason(machine, this.name);
+    const lostFrom = this.#lostAt(moment);
     this.#rowsShown = this.series.rowsLastHour(now);
     this.#mark = this.#markOf(moment, this.#rowsShown);
     this.dirty = false;
     this.view.value = {
       stream: this.name,
-      state: chartState(machine.state, machine.phase(this.name), this.series, now),
+      state: chartState(machine.phase(this.name), this.series, lostFrom !== null, now),
       off: reason === null ? null : { reason },
-      channels: this.series.views(now, (loadedAt) => holes.seenFrom(loadedAt, now)),
+      channels: this.series.views(now),
       range: this.series.range,
+      lostFrom,
       arrivedAt: this.series.arrivedAt,
       version: this.view.peek().version + 1,
     };
   }
 
-  #markOf({ machine, now, holes }: Moment, rows: number): string {
+  /** Also while the connection stands but brings nothing: what stands at the right edge then is not known to be whole. */
+  #lostAt({ machine, since }: Moment): number | null {
+    const { state } = machine;
+    if (this.#lostFrom !== null || state.name !== 'stale' || state.cause === 'off') return this.#lostFrom;
+    return since === null ? null : this.#quietSince(since);
+  }
+
+  /** Where every line was silent already, the time without rows began with its last row. */
+  #quietSince(from: number): number {
+    return this.series.health(from) === 'stale' ? (this.series.arrivedAt ?? from) : from;
+  }
+
+  #markOf(moment: Moment, rows: number): string {
+    const { machine, now } = moment;
+    const lostFrom = this.#lostAt(moment);
     return [
-      chartState(machine.state, machine.phase(this.name), this.series, now),
+      chartState(machine.phase(this.name), this.series, lostFrom !== null, now),
       offReason(machine, this.name),
       this.series.staleMark(now),
       rows,
-      // An open hole grows with every second.
-      holes.isOpen ? Math.floor(now / 1000) : '',
+      lostFrom,
     ].join('\n');
   }
 }

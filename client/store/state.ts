@@ -4,28 +4,18 @@ import type { Feed, State } from '../feed.ts';
 import type { ChartState } from '../model.ts';
 import type { StreamSeries } from '../series.ts';
 
-/** The state of a stream's chart. `now`: server clock, epoch ms. */
+/** The state of a stream's chart. `isLost`: rows of it may be missing. `now`: server clock, epoch ms. */
 export function chartState(
-  feed: State,
   phase: ReturnType<Feed['phase']>,
   series: Pick<StreamSeries, 'loaded' | 'refining' | 'awaiting' | 'health'>,
+  isLost: boolean,
   now: number,
 ): ChartState {
   if (phase?.name === 'off') return 'off';
   if (!series.loaded) return 'loading';
-  if (feed.name === 'offline' || feed.name === 'connecting') return 'stale';
-  if (feed.name === 'stale' && feed.cause !== 'off') return 'stale';
-  switch (phase?.name) {
-    case 'live':
-      return series.health(now);
-    case 'receiving':
-      return series.awaiting && !series.refining ? 'loading' : series.health(now);
-    // Rows are known to be missing.
-    case 'gap':
-      return 'stale';
-    default:
-      return series.refining ? series.health(now) : 'loading';
-  }
+  if (isLost) return 'stale';
+  const isComing = phase?.name === 'receiving' && !series.awaiting;
+  return phase?.name === 'live' || isComing || series.refining ? series.health(now) : 'loading';
 }
 
 const REFUSALS: Readonly<Record<number, string>> = {

@@ -69,13 +69,10 @@ export function createController(store: Store, name: StreamName): ChartControlle
     return cached.picture;
   }
 
-  function hatches(view: StreamView, from: number, to: number): Hatch[] {
-    const found = view.channels.flatMap(({ holes }) => holes.filter((hole) => !hole.filled && hole.to > from));
-    const feed = store.feed.peek();
-    const isLost = feed === 'offline' || feed === 'connecting' || feed === 'stale';
-    const lost = isLost ? store.since.peek() : null;
-    const end = lost ?? (view.state === 'stale' ? view.arrivedAt : null);
-    return end === null ? found : [...found, { from: end, to }];
+  function hatches(view: StreamView, to: number): Hatch[] {
+    const from = view.lostFrom ?? (view.state === 'stale' ? view.arrivedAt : null);
+    // Rows that are dated ahead are missing that much further ahead.
+    return from === null ? [] : [{ from: from + to - store.viewNow.peek(), to }];
   }
 
   function scene(): Scene | null {
@@ -89,7 +86,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
     if (view.state === 'off' || shown.refusal !== null) return null;
     return {
       panes: shown.panes,
-      frame: { from, to, zone: store.view.zone.peek(), hatches: hatches(view, from, to) },
+      frame: { from, to, zone: store.view.zone.peek(), hatches: hatches(view, to) },
       palette: colours,
       columns: recipe.columns,
     };
@@ -111,9 +108,10 @@ export function createController(store: Store, name: StreamName): ChartControlle
   });
 
   const state = computed(() => source.value.state);
+  const lostFrom = computed(() => source.value.lostFrom);
   const stop = effect(() => {
     // Whatever changes the picture without a new row.
-    [state.value, store.feed.value, store.view.zone.value, store.view.symbol.value];
+    [state.value, lostFrom.value, store.feed.value, store.view.zone.value, store.view.symbol.value];
     [variant.value, palette.value, store.view.range.value];
     drawSoon(panes);
   });

@@ -3,7 +3,7 @@ import type { Command, FeedEvent } from '../../client/feed.ts';
 import type { ChannelView, StreamView } from '../../client/model.ts';
 import { createStore, type Store } from '../../client/store.ts';
 import { createView, type View, type ViewEnvironment } from '../../client/view.ts';
-import { type ServerFrame, subscribeFrame } from '../../shared/protocol.ts';
+import { type ServerFrame, subscribeFrame, type Via } from '../../shared/protocol.ts';
 import { isStreamName, STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
 import { FakeClock } from './fake-clock.ts';
 
@@ -41,6 +41,13 @@ export class FakeBrowser implements ViewEnvironment {
   }
 }
 
+interface DeltaDetails {
+  readonly via?: Via;
+  readonly id?: number;
+  /** The row's own time, epoch ms; now where it is not given. */
+  readonly at?: number;
+}
+
 /** A store, its visitor, and the server's side of its connection. */
 export class Page {
   readonly clock = new FakeClock();
@@ -57,6 +64,7 @@ export class Page {
     keys?: string[] | undefined;
     range?: string | undefined;
     points?: number | undefined;
+    since?: string | undefined;
   }[] = [];
   #hear: (event: FeedEvent) => void = () => {};
   #visibility: () => void = () => {};
@@ -139,9 +147,15 @@ export class Page {
     this.send({ type: 'heartbeat', time: this.clock.now(), database, doorbell: 'up', freshness: {} });
   }
 
-  subscribed(stream: StreamName): void {
+  subscribed(stream: StreamName, resumed = false): void {
     const id = this.ids.get(stream) ?? '';
-    this.send({ type: 'subscribed', id, stream, keys: null, cursor: 'c', resumed: false });
+    this.send({ type: 'subscribed', id, stream, keys: null, cursor: 'c', resumed });
+  }
+
+  gap(stream: StreamName, key: string | null): void {
+    const cursor = this.#advance(stream, key ?? '');
+    const id = this.ids.get(stream) ?? '';
+    this.send({ type: 'gap', id, stream, key, cursor, reason: 'slow_consumer' });
   }
 
   /** A snapshot of rows with these rates a second apart, the last one now. */
@@ -164,13 +178,15 @@ export class Page {
   }
 
   synced(stream: StreamName): void {
-    this.send({ type: 'synced', id: this.ids.get(stream) ?? '', cursor: 'c' });
+    this.#cursor += 1;
+    this.send({ type: 'synced', id: this.ids.get(stream) ?? '', cursor: `c${this.#cursor}` });
   }
 
-  delta(key: string, rate: number): void {
+  /** A funding rate, of which this was the row's time and by which the row is known; 1 where that does not matter. */
+  delta(key: string, rate: number, { via = 'notify', id = 1, at }: DeltaDetails = {}): void {
     const prev = this.#heads.get(`funding_rates ${key}`) ?? '';
     const time = this.clock.now();
-    const rows = [{ id: 1, timestamp: time, symbol: key, exchange: 'okx', funding_rate: rate }];
+    const rows = [{ id, timestamp: at ?? time, symbol: key, exchange: 'okx', funding_rate: rate }];
     this.send({
       type: 'delta',
       stream: 'funding_rates',
@@ -178,7 +194,7 @@ export class Page {
       prev,
       cursor: this.#advance('funding_rates', key),
       time,
-      via: 'notify',
+      via,
       rows,
     });
   }
@@ -192,6 +208,11 @@ export class Page {
     }
   }
 
+  /** Cursor of a channel's last frame. */
+  head(stream: StreamName, key: string): string | undefined {
+    return this.#heads.get(`${stream} ${key}`);
+  }
+
   cut(): void {
     this.#hear({ type: 'closed', socket: this.#socket, code: 1006 });
   }
@@ -199,6 +220,7 @@ export class Page {
   setHidden(hidden: boolean): void {
     this.hidden = hidden;
     this.#visibility();
+    if (!hidden) this.#hear({ type: 'visible' });
   }
 
   get funding(): StreamView {

@@ -202,7 +202,7 @@ describe('a channel', () => {
     };
     const channel = new Channel(STREAMS.system_metrics, 'm', window, NOW, snapshot('system_metrics', 'm', [series]));
     channel.append(delta('system_metrics', 'm', NOW, [{ timestamp: 0, metric_value: 7, metric_unit: 'late' }]));
-    const [view] = channel.view(NOW, []).lines;
+    const [view] = channel.view(NOW).lines;
     expect([...(view?.times ?? [])]).toEqual([0, 1, 2, 3, 4]);
     expect([...(view?.columns.metric_value ?? [])]).toEqual([7, 1.5, Number.NaN, Number.NaN, Number.NaN]);
     expect(view?.texts).toEqual({ metric_unit: 'ms' });
@@ -223,7 +223,7 @@ describe('a channel', () => {
         { exchange: 'binance', funding_rate: 0.4, timestamp: NOW - 1000 },
       ]),
     );
-    const { lines } = channel.view(NOW, []);
+    const { lines } = channel.view(NOW);
     expect(lines.map(({ name }) => name)).toEqual(['binance', 'okx']);
     expect([...(lines[0]?.columns.funding_rate ?? [])]).toEqual([0.3, 0.0001, 0.4]);
     expect(lines[0]?.columns.next_funding_time).toHaveLength(3);
@@ -265,7 +265,7 @@ describe('a channel', () => {
     const frame = snapshot('funding_rates', 'BTC/USDT', [line(NOW, null, [NOW - 100, NOW - 50, NOW])]);
     const channel = new Channel(funding, 'BTC/USDT', window, NOW, frame);
     channel.slide(NOW + HOUR - 10);
-    expect([...(channel.view(NOW, []).lines[0]?.times ?? [])]).toEqual([NOW - 50, NOW]);
+    expect([...(channel.view(NOW).lines[0]?.times ?? [])]).toEqual([NOW - 50, NOW]);
     channel.slide(NOW + 2 * HOUR);
     expect(channel.lineCount).toBe(1);
     channel.slide(NOW + 2 * HOUR + 1);
@@ -280,7 +280,7 @@ describe('a channel', () => {
       NOW,
       snapshot('funding_rates', 'BTC/USDT', [line(NOW, null)]),
     );
-    expect(channel.view(NOW, []).reduced).toBe(false);
+    expect(channel.view(NOW).reduced).toBe(false);
     const most = 8 * window.points * 3;
     for (let step = 0; step < 20; step += 1) {
       const rows = Array.from({ length: 1000 }, (_, index) => ({
@@ -289,9 +289,9 @@ describe('a channel', () => {
         funding_rate: (step * 1000 + index) % 17,
       }));
       channel.append(delta('funding_rates', 'BTC/USDT', NOW + step * 100_000, rows));
-      expect(channel.view(NOW, []).lines[0]?.times.length).toBeLessThanOrEqual(most);
+      expect(channel.view(NOW).lines[0]?.times.length).toBeLessThanOrEqual(most);
     }
-    const view = channel.view(NOW, []);
+    const view = channel.view(NOW);
     expect(view.reduced).toBe(true);
     expect(view.lines[0]?.times.at(-1)).toBe(NOW + 1_999_900);
   });
@@ -300,7 +300,7 @@ describe('a channel', () => {
     const channel = new Channel(funding, 'BTC/USDT', window, NOW, null);
     const rows = Array.from({ length: 5000 }, (_, index) => ({ exchange: 'binance', timestamp: NOW + index * DAY }));
     channel.append(delta('funding_rates', 'BTC/USDT', NOW, rows));
-    expect(channel.view(NOW, []).lines[0]?.times.length).toBeLessThanOrEqual(8 * window.points * 3);
+    expect(channel.view(NOW).lines[0]?.times.length).toBeLessThanOrEqual(8 * window.points * 3);
   });
 });
 
@@ -309,7 +309,7 @@ describe('a stream', () => {
     snapshot('system_metrics', key, [
       { name: null, columns: { timestamp: [NOW], metric_value: [value] }, arrived: NOW },
     ]);
-  const keysOf = (series: StreamSeries): readonly string[] => series.views(NOW, () => []).map(({ key }) => key);
+  const keysOf = (series: StreamSeries): readonly string[] => series.views(NOW).map(({ key }) => key);
 
   test('shows the old picture until the first snapshot of another', () => {
     const series = new StreamSeries('funding_rates', { keys: ['BTC/USDT'], range: '24h', points: 800 });

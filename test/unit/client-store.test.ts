@@ -1,4 +1,4 @@
-/** The page's store over a hand-fed connection: states, refresh, switching, holes and symbols. */
+/** The page's store over a hand-fed connection: states, refresh, switching and symbols. */
 import { describe, expect, test } from 'vitest';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 import { livePage, Page } from '../support/client-page.ts';
@@ -93,25 +93,6 @@ describe('the store', () => {
     expect(page.rates).toEqual([7, 8]);
     page.synced('funding_rates');
     expect(page.funding.state).toBe('live');
-  });
-
-  test('a lost connection leaves a hole that is filled by what is loaded after it', async () => {
-    const page = livePage();
-    await page.clock.pass(1000);
-    const lostAt = page.clock.now();
-    page.heartbeat();
-    page.cut();
-    expect(page.store.feed.value).toBe('offline');
-    expect(page.store.since.value).toBe(lostAt);
-    expect(page.store.trouble.value).toContain('lost');
-    await page.clock.pass(3000);
-    expect(page.channel?.holes).toEqual([{ from: lostAt, to: lostAt + 3000, filled: false }]);
-    page.hello();
-    expect(page.funding.state).toBe('loading');
-    page.load();
-    expect(page.store.since.value).toBeNull();
-    expect(page.store.trouble.value).toBeNull();
-    expect(page.channel?.holes).toEqual([{ from: lostAt, to: lostAt + 3000, filled: true }]);
   });
 
   test('connected without a database is stale, not live', () => {

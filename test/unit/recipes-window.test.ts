@@ -27,8 +27,9 @@ function viewOf(times: number[]): StreamView {
     stream: 'funding_rates',
     state: 'live',
     off: null,
-    channels: [{ stream: 'funding_rates', key: 'BTC/USDT', lines: [line], rowsLastHour: 0, reduced: false, holes: [] }],
+    channels: [{ stream: 'funding_rates', key: 'BTC/USDT', lines: [line], rowsLastHour: 0, reduced: false }],
     range: '1h',
+    lostFrom: null,
     arrivedAt: null,
     version: 1,
   };

@@ -37,11 +37,21 @@ function line(name: string | null, columns: Record<string, number[]>, more: Part
 }
 
 function channel(stream: StreamName, lines: LineView[], more: Partial<ChannelView> = {}): ChannelView {
-  return { stream, key: 'BTC/USDT', lines, rowsLastHour: 0, reduced: false, holes: [], ...more };
+  return { stream, key: 'BTC/USDT', lines, rowsLastHour: 0, reduced: false, ...more };
 }
 
 function view(stream: StreamName, channels: ChannelView[], more: Partial<StreamView> = {}): StreamView {
-  return { stream, state: 'live', off: null, channels, range: '1h', arrivedAt: NOW, version: 1, ...more };
+  return {
+    stream,
+    state: 'live',
+    off: null,
+    channels,
+    range: '1h',
+    lostFrom: null,
+    arrivedAt: NOW,
+    version: 1,
+    ...more,
+  };
 }
 
 /** A drawn line's row as the tooltip tells it. */
