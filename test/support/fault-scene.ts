@@ -22,7 +22,7 @@ export interface SceneOptions {
 }
 
 /** How long everything may take to arrive once the writers have stopped. */
-const ARRIVAL_MS = 25_000;
+const ARRIVAL_MS = 15_000;
 /** How many rows of a difference are shown. */
 const SHOWN = 5;
 
@@ -34,6 +34,9 @@ export class Scene {
   readonly live: Recorder;
   /** Watches everything, is cut now and then and goes on from its cursor. */
   readonly resuming: Recorder;
+  /** Watches everything, and is away between `leave` and `comeBack`. */
+  readonly absent: Recorder;
+  #comeBack: () => void = () => undefined;
   readonly page: FaultPage;
   #writers: Writers | null = null;
 
@@ -50,6 +53,11 @@ export class Scene {
     ]);
     this.live = this.record({ url, streams });
     this.resuming = this.record({ url, streams, cuts, away: () => this.writers.more(15) });
+    const returned = (): Promise<void> =>
+      new Promise((resolve) => {
+        this.#comeBack = resolve;
+      });
+    this.absent = this.record({ url, streams, away: returned });
     this.page = new FaultPage(url, streams);
   }
 
@@ -77,6 +85,16 @@ export class Scene {
     return recorder;
   }
 
+  /** Cuts the connection of `absent` for as long as it is to miss. */
+  leave(): void {
+    this.absent.cut();
+  }
+
+  /** Has `absent` go on from its cursor. */
+  comeBack(): void {
+    this.#comeBack();
+  }
+
   /** Waits until every recorder and the page are live. */
   async everybodyLive(): Promise<void> {
     await vi.waitFor(
@@ -91,6 +109,7 @@ export class Scene {
 
   /** Ends the writers and waits until everybody holds what was committed: no row less, none more, none twice. */
   async agree(): Promise<void> {
+    this.comeBack();
     await this.writers.stop();
     const truth = await withClient(this.#options.config, readTruth);
     await vi.waitFor(

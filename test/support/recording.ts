@@ -1,5 +1,5 @@
 /** What a recorder holds of one stream, and the rules that its frames are held against; it lives over connections. */
-import type { Frame } from '../../shared/protocol.ts';
+import type { Frame, Via } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import { MARK_COLUMNS, markOf } from './writers.ts';
@@ -35,6 +35,8 @@ export class Recording {
   #unsure = new Set<number>();
   /** The cursor that a key's next delta must follow (F3). */
   readonly #chains = new Map<string, string>();
+  /** How many rows came in which way. */
+  readonly ways: Record<Via, number> = { notify: 0, tick: 0, replay: 0 };
   readonly gaps: Frame<'gap'>['reason'][] = [];
 
   constructor(stream: StreamName, range: string | null, since: string | null) {
@@ -167,6 +169,7 @@ export class Recording {
     const head = this.#chains.get(key);
     if (head !== undefined && head !== prev) throw new Error(`F3 the chain of ${key} stood at ${head}`);
     this.#chains.set(key, cursor);
+    this.ways[via] += rows.length;
     for (const row of rows) {
       if (row[STREAMS[this.stream].key.name] !== key) throw new Error(`F4 row ${row.id} is not of ${key}`);
       const mark = markOf(this.stream, row[MARK_COLUMNS[this.stream]]);
