@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { STREAM_LIST } from '../shared/streams.ts';
 import type { Flags } from './config.ts';
 import { CodedError } from './errors.ts';
+import { type GivenFlags, TAIL_FLAGS, type TailArguments, tailArguments } from './tail/arguments.ts';
 
 /** What the program was asked to do. */
 export type Command =
@@ -17,7 +18,8 @@ export type Command =
       readonly doorbell: boolean;
       readonly remove: boolean;
       readonly dryRun: boolean;
-    };
+    }
+  | { readonly kind: 'tail'; readonly args: TailArguments };
 
 /** Arguments that are no command of this program. The message names each and what is accepted. */
 export class UsageError extends CodedError {
@@ -29,7 +31,9 @@ export class UsageError extends CodedError {
 
 type FlagKind = 'switch' | 'value' | 'list';
 
-const COMMANDS: Readonly<Record<'serve' | 'migrate', Readonly<Record<string, FlagKind>>>> = {
+type CommandName = 'serve' | 'migrate' | 'tail';
+
+const COMMANDS: Readonly<Record<CommandName, Readonly<Record<string, FlagKind>>>> = {
   serve: {
     host: 'value',
     port: 'value',
@@ -40,6 +44,7 @@ const COMMANDS: Readonly<Record<'serve' | 'migrate', Readonly<Record<string, Fla
     speed: 'value',
   },
   migrate: { 'dry-run': 'switch', leave: 'list', 'no-doorbell': 'switch', remove: 'switch', debug: 'switch' },
+  tail: TAIL_FLAGS,
 };
 const COMMAND_NAMES = Object.keys(COMMANDS);
 const TABLES = STREAM_LIST.map(({ table }) => table);
@@ -51,14 +56,19 @@ const TABLES = STREAM_LIST.map(({ table }) => table);
  */
 export function parseCommandLine(args: readonly string[]): Command {
   const name = args.find((argument, index) => !argument.startsWith('-') && !takesValue(args[index - 1])) ?? 'serve';
-  const command = name === 'serve' || name === 'migrate' ? name : null;
+  const command = isCommand(name) ? name : null;
   const faults: string[] = [];
   if (command === null)
     faults.push(`Unknown command ${JSON.stringify(name)}; accepted are ${COMMAND_NAMES.join(', ')}.`);
   const given = readFlags(args, command, faults);
   if (given.switches.has('help')) return { kind: 'help' };
   if (given.switches.has('version')) return { kind: 'version' };
+  const [, ...names] = given.positionals;
+  const asked = command === 'tail' ? tailArguments(names, given, faults) : null;
+  if (command !== 'tail' && names.length > 0)
+    faults.push(...names.map((extra) => `Unexpected argument ${JSON.stringify(extra)} after the command.`));
   if (command === null || faults.length > 0) throw new UsageError(faults);
+  if (asked !== null) return { kind: 'tail', args: asked };
   if (command === 'serve') return { kind: 'serve', flags: serveFlags(given) };
   return {
     kind: 'migrate',
@@ -70,10 +80,12 @@ export function parseCommandLine(args: readonly string[]): Command {
   };
 }
 
-interface Given {
-  readonly switches: ReadonlySet<string>;
-  readonly values: ReadonlyMap<string, string>;
-  readonly lists: ReadonlyMap<string, readonly string[]>;
+interface Given extends GivenFlags {
+  readonly positionals: readonly string[];
+}
+
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
 }
 
 /** Whether an argument is a flag that the next argument is the value of, in any command. */
@@ -82,10 +94,10 @@ function takesValue(argument: string | undefined): boolean {
   return Object.values(COMMANDS).some((flags) => (flags[argument.slice(2)] ?? 'switch') !== 'switch');
 }
 
-function readFlags(args: readonly string[], command: 'serve' | 'migrate' | null, faults: string[]): Given {
+function readFlags(args: readonly string[], command: CommandName | null, faults: string[]): Given {
   const known: Readonly<Record<string, FlagKind>> = {
     // Behind an unknown command every flag is let pass: the command is the fault to name.
-    ...(command === null ? { ...COMMANDS.serve, ...COMMANDS.migrate } : COMMANDS[command]),
+    ...(command === null ? { ...COMMANDS.serve, ...COMMANDS.migrate, ...COMMANDS.tail } : COMMANDS[command]),
     help: 'switch',
     version: 'switch',
   };
@@ -107,12 +119,9 @@ function readFlags(args: readonly string[], command: 'serve' | 'migrate' | null,
   const switches = new Set<string>();
   const values = new Map<string, string>();
   const lists = new Map<string, string[]>();
-  let commands = 0;
+  const positionals: string[] = [];
   for (const token of tokens) {
-    if (token.kind === 'positional') {
-      commands += 1;
-      if (commands > 1) faults.push(`Unexpected argument ${JSON.stringify(token.value)} after the command.`);
-    }
+    if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
     const { name, rawName, value } = token;
     const kind = Object.hasOwn(known, name) ? known[name] : undefined;
@@ -126,13 +135,13 @@ function readFlags(args: readonly string[], command: 'serve' | 'migrate' | null,
     } else if (kind === 'value') {
       values.set(name, value);
     } else {
-      if (!TABLES.includes(value))
+      if (name === 'leave' && !TABLES.includes(value))
         faults.push(`${rawName} ${JSON.stringify(value)}: accepted are ${TABLES.join(', ')}.`);
       lists.set(name, [...(lists.get(name) ?? []), value]);
     }
   }
   if (switches.has('demo') && switches.has('no-demo')) faults.push('--demo and --no-demo contradict each other.');
-  return { switches, values, lists };
+  return { switches, values, lists, positionals };
 }
 
 function listFlags(known: Readonly<Record<string, FlagKind>>): string {

@@ -1,4 +1,4 @@
-/** The program: reads arguments and environment, and serves or migrates. */
+/** The program: reads arguments and environment, and serves, migrates or follows. */
 import process from 'node:process';
 import { type Command, parseCommandLine, UsageError } from './command-line.ts';
 import { helpText } from './config/help.ts';
@@ -15,9 +15,12 @@ import { runUntilSignal } from './lifetime.ts';
 import { openLog } from './log.ts';
 import { explainListenError, requireFreePort } from './port.ts';
 import { packageVersion } from './root.ts';
+import type { TailArguments } from './tail/arguments.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+/** How long the end waits for standard error to take what was said. */
+const LAST_WORDS_MS = 1000;
 
 async function main(): Promise<void> {
   const command = parseCommandLine(process.argv.slice(2));
@@ -33,6 +36,9 @@ async function main(): Promise<void> {
       return;
     case 'migrate':
       await migrateDatabase(command);
+      return;
+    case 'tail':
+      await tail(command.args);
   }
 }
 
@@ -55,6 +61,27 @@ async function serve(flags: Flags): Promise<void> {
     log,
     process,
   );
+}
+
+async function tail(args: TailArguments): Promise<void> {
+  const [{ runTail }, { feedTarget }] = await Promise.all([import('./tail/run.ts'), import('./tail/target.ts')]);
+  const target = feedTarget(args, process.env);
+  // Where standard error goes the same way as a reader that went away, there is nobody left to complain to.
+  process.stderr.on('error', () => undefined);
+  const code = await runTail(args, target, {
+    stdout: process.stdout,
+    complain: (line) => process.stderr.write(`${line}\n`),
+    watched: process.stderr.isTTY,
+    onSignal: (listener) => {
+      for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, listener);
+    },
+  });
+  // The last words have to leave before the process does; behind a reader that takes nothing it does not wait for them.
+  await new Promise<void>((resolve) => {
+    process.stderr.write('', () => resolve());
+    setTimeout(resolve, LAST_WORDS_MS).unref();
+  });
+  process.exit(code);
 }
 
 async function migrateDatabase(command: Extract<Command, { kind: 'migrate' }>): Promise<void> {

@@ -1,10 +1,14 @@
 /** What `--help` prints: the commands, the flags, and every setting out of the one table. */
+import { TAIL_HELP } from '../tail/arguments.ts';
+import { describeExits } from '../tail/exit.ts';
 import { SETTING_LIST, type Setting } from './variables.ts';
 
 const USAGE = `AlphaPulse dashboard: what a trading pipeline commits to PostgreSQL, on every screen at once.
 
 Usage: alphapulse-dashboard [serve] [flags]      serve the dashboard; without a database, the embedded one with a demo
        alphapulse-dashboard migrate [flags]      bring a configured database up to date; safe to run again
+       alphapulse-dashboard tail STREAM... [flags]
+                                                 follow a running server's feed as JSON lines on standard output
        alphapulse-dashboard --help | --version
 
 Flags of migrate:
@@ -34,6 +38,10 @@ export function helpText(): string {
     'Flags of serve:',
     ...flags,
     `  ${'--no-demo'.padEnd(17)}  an embedded database that stays empty`,
+    '',
+    TAIL_HELP,
+    'Exit codes of tail: it ended, because',
+    ...describeExits(),
     '',
     'Environment (an empty value counts as unset):',
     ...variables,
