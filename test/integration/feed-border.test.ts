@@ -78,6 +78,38 @@ describe('a connection', () => {
   });
 });
 
+describe('an upgrade that is no connection to the feed', () => {
+  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n';
+  it.each([
+    ['to a foreign host', '/feed', 'evil.example', 'websocket', '421'],
+    ['to another route', '/api/health/live', 'localhost', 'websocket', '200'],
+    ['to nowhere', '/nowhere', 'localhost', 'websocket', '404'],
+    ['to another protocol', '/api/health/live', 'localhost', 'h2c', '200'],
+  ])(
+    '%s is answered, and leaves no socket behind that would keep the server from stopping',
+    async (_what, path, host, protocol, status) => {
+      const own = await startDashboard(database.url);
+      const raw = connect(Number(new URL(own.url).port), '127.0.0.1');
+      try {
+        let heard = '';
+        let ended = false;
+        raw.on('data', (chunk) => {
+          heard += String(chunk);
+        });
+        raw.on('end', () => {
+          ended = true;
+        });
+        raw.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${key}\r\n`);
+        await expect.poll(() => ended, { timeout: 10_000 }).toBe(true);
+        expect(heard).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      } finally {
+        raw.destroy();
+        await own.stop();
+      }
+    },
+  );
+});
+
 describe('frames that are none', () => {
   it('F10 binary and oversized ones get an error each, and the connection goes on', async () => {
     const feed = await FeedSocket.open(dashboard.feedUrl);
