@@ -63,6 +63,8 @@ describe('a writer with rights on nothing but its own table', () => {
 
   it.each([
     ['the function renamed', 'alter function alphapulse_dashboard.ring() rename to gong'],
+    ['its inner function dropped', 'drop function alphapulse_dashboard.ring_through_gate'],
+    ["the session's memory of the gate spoilt", `set alphapulse_dashboard.gate_anomalies = 'nonsense'`],
     ['the gate dropped', 'drop sequence alphapulse_dashboard.gate_anomalies'],
     [
       'the gate of another kind',
@@ -97,12 +99,33 @@ describe('a writer with rights on nothing but its own table', () => {
     await vi.waitFor(() => expect(heard).toEqual(['anomalies']));
   });
 
+  it('does not take the gate for shut by a ring of its own that was rolled back', async () => {
+    const remembered = async (): Promise<string> =>
+      (
+        await client.query(
+          `select coalesce(current_setting('alphapulse_dashboard.gate_anomalies', true), '') as moment`,
+        )
+      ).rows[0].moment;
+    await client.query('begin');
+    await insertAsWriter();
+    expect(await remembered()).toMatch(/^\d+$/);
+    await client.query('rollback');
+    expect(await remembered()).toBe('');
+  });
+
   it('does not find itself on a search path of its own making', async () => {
     // A function of the same name earlier on the path would otherwise run with the rights of the doorbell's owner.
     await client.query(`
       create schema trap;
       create function trap.setval(regclass, bigint) returns bigint language sql as 'select 1 / 0';
       create function trap.pg_notify(text, text) returns void language sql as 'select 1 / 0';
+      create function trap.current_setting(text, boolean) returns text language sql as 'select (1 / 0)::text';
+      create function trap.joined(text, text) returns text language sql as 'select (1 / 0)::text';
+      create operator trap.|| (leftarg = text, rightarg = text, function = trap.joined);
+      create function trap.equal(text, text) returns boolean language sql as 'select 1 / 0 = 1';
+      create operator trap.= (leftarg = text, rightarg = text, function = trap.equal);
+      create function trap.times(float8, float8) returns float8 language sql as 'select (1 / 0)::float8';
+      create operator trap.* (leftarg = float8, rightarg = float8, function = trap.times);
       set search_path = trap, public, pg_catalog`);
     const heard: string[] = [];
     client.on('notification', ({ payload }) => heard.push(payload ?? ''));

@@ -58,7 +58,8 @@ const OWN_QUERY = `
     has_database_privilege(current_database(), 'CREATE') as may_create_schema,
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) as may_create_table,
     array(select c.relname::text from pg_class c where c.relnamespace = n.oid) as relations,
-    exists (select 1 from pg_proc p where p.pronamespace = n.oid and p.proname = 'ring' and p.pronargs = 0) as ring
+    (select count(*) = 2 from pg_proc p where p.pronamespace = n.oid
+      and (p.proname, p.pronargs) in (('ring', 0), ('ring_through_gate', 1))) as ring
   from (select 1) as one left join pg_namespace n on n.nspname = $1`;
 
 const MADE_QUERY = `

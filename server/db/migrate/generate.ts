@@ -36,7 +36,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 
 function gates(): string {
   const lines = STREAM_LIST.map((stream) => `create sequence if not exists ${OWN_SCHEMA}.${gateName(stream)};`);
-  return `${ORIGIN}\n-- One gate a stream: the epoch milliseconds of its doorbell's last ring.\n\n${lines.join('\n')}\n`;
+  return `${ORIGIN}\n-- One gate a stream: its doorbell's last ring, in units of 5 ms since the epoch.\n\n${lines.join('\n')}\n`;
 }
 
 function streamSql(stream: StreamDeclaration): string {
