@@ -24,12 +24,10 @@ export interface RecorderOptions {
   readonly streams: readonly StreamName[];
   /** History to ask for; null for none, as a recorder does. */
   readonly range?: string | null;
-  /** The first connection is cut by the first of these, and so on; those after the last stay. */
+  /** Cuts, as `cutAt` takes them, from the first connection on. */
   readonly cuts?: readonly Cut[];
   /** What it does between a cut of its own and the next try. */
   readonly away?: () => Promise<void>;
-  /** A cursor to begin with, by stream. */
-  readonly since?: Readonly<Partial<Record<StreamName, string>>>;
 }
 
 /** How many frames a failure shows. */
@@ -43,6 +41,7 @@ export class Recorder {
   #socket: WebSocket | null = null;
   #connections = 0;
   #cuts = 0;
+  #planned: Cut[];
   #attempt = 0;
   #stopped = false;
   #timers = new Set<NodeJS.Timeout>();
@@ -59,12 +58,8 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#recordings = new Map(
-      options.streams.map((stream) => [
-        stream,
-        new Recording(stream, options.range ?? null, options.since?.[stream] ?? null),
-      ]),
-    );
+    this.#recordings = new Map(options.streams.map((stream) => [stream, new Recording(stream, options.range ?? null)]));
+    this.#planned = [...(options.cuts ?? [])];
     this.#connect();
   }
 
@@ -116,6 +111,17 @@ export class Recorder {
   /** Reads on. */
   resume(): void {
     this.#socket?.resume();
+  }
+
+  /** Cuts made by plan that are still to come. */
+  get planned(): number {
+    return this.#planned.length;
+  }
+
+  /** Cuts the connection now, the next one by the first of these, and so on; those after the last stay. */
+  cutAt(cuts: readonly Cut[]): void {
+    this.#planned = [...cuts];
+    this.cut();
   }
 
   /** Cuts the connection, as a network does, and comes back. */
@@ -184,9 +190,11 @@ export class Recorder {
     if (frame.type === 'hello') this.#hello(frame);
     else if (this.#greeted === null) throw new Error(`F1 ${frame.type} came before hello`);
     else this.#handle(frame);
-    const cut = this.#options.cuts?.[this.#cuts];
-    if (cut !== undefined && cut.at === kind && this.#here.get(kind) === cut.nth) this.cut();
-    else if (frame.type === 'hello') for (const stream of this.#recordings.keys()) this.#subscribe(stream);
+    const [cut] = this.#planned;
+    if (cut !== undefined && cut.at === kind && this.#here.get(kind) === cut.nth) {
+      this.#planned.shift();
+      this.cut();
+    } else if (frame.type === 'hello') for (const stream of this.#recordings.keys()) this.#subscribe(stream);
   }
 
   #hello(frame: Frame<'hello'>): void {

@@ -26,7 +26,7 @@ export class Recording {
   readonly stream: StreamName;
   readonly #range: string | null;
   #phase: Phase = { name: 'away' };
-  #since: string | null;
+  #since: string | null = null;
   #subscriptions = 0;
   #resumes = 0;
   /** Rows by their number. */
@@ -39,10 +39,9 @@ export class Recording {
   readonly ways: Record<Via, number> = { notify: 0, tick: 0, replay: 0 };
   readonly gaps: Frame<'gap'>['reason'][] = [];
 
-  constructor(stream: StreamName, range: string | null, since: string | null) {
+  constructor(stream: StreamName, range: string | null) {
     this.stream = stream;
     this.#range = range;
-    this.#since = since;
   }
 
   /** The id of the newest subscription. */
@@ -64,9 +63,19 @@ export class Recording {
     return this.#since;
   }
 
+  /** Whether it was told that rows may be missing, and has no history that would bring them. */
+  get incomplete(): boolean {
+    return this.#range === null && this.gaps.length > 0;
+  }
+
   /** The rows that it holds: number to id and key. */
   get rows(): ReadonlyMap<number, Recorded> {
     return this.#rows;
+  }
+
+  /** Goes on from another cursor than its own: what it holds is then no longer what the server thinks. */
+  goOnFrom(cursor: string): void {
+    this.#since = cursor;
   }
 
   /** The next frame to subscribe with. */
