@@ -57,6 +57,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.addHook('onResponse', async (request) => {
     if (request.raw.headers.upgrade !== undefined) request.raw.socket.destroySoon();
   });
+  closeAnsweredConnections(app);
   countRequests(app, counters);
   installProblems(app);
   installSecurityHeaders(app);
@@ -87,6 +88,21 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(asyncApiRoutes, { version: deps.version, limits });
   await app.register(pageRoutes, { clientDir: deps.clientDir });
   return app;
+}
+
+/**
+ * While the app closes, a connection ends with the answer that was under way on it. Kept alive, as Fastify leaves those
+ * that were busy when the close began, it would hold up the close until it times out.
+ */
+function closeAnsweredConnections(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onResponse', async () => {
+    // Only after this turn the connection counts as idle.
+    if (closing) setImmediate(() => app.server.closeIdleConnections());
+  });
 }
 
 /** The host names that allowed origins stand for. */

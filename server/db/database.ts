@@ -2,6 +2,7 @@
  * The database as the rest of the server holds it: there from the start, usable once it was reached. Whether TLS is to be
  * used can only be settled by asking the server, so the pool cannot be made before that answers.
  */
+import { Socket } from 'node:net';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { DatabaseConnection } from '../config.ts';
@@ -21,8 +22,11 @@ export interface DatabaseSettings {
 export class LateDatabase implements Database {
   readonly #settings: DatabaseSettings;
   readonly #log: Logger;
+  readonly #sockets = new Set<Socket>();
   #pool: pg.Pool | null = null;
   #closed = false;
+  #ended: Promise<void> | undefined;
+  #givingUp: NodeJS.Timeout | undefined;
 
   constructor(settings: DatabaseSettings, log: Logger) {
     this.#settings = settings;
@@ -36,7 +40,8 @@ export class LateDatabase implements Database {
     // Another call may have been quicker, and a stop may have come.
     if (this.#closed) throw away();
     const { poolSize, statementTimeoutMs } = this.#settings;
-    this.#pool ??= openPool({ connection, poolSize, statementTimeoutMs, log: this.#log });
+    const socket = (): Socket => this.#newSocket();
+    this.#pool ??= openPool({ connection, poolSize, statementTimeoutMs, log: this.#log, socket });
     return this.#pool;
   }
 
@@ -61,10 +66,34 @@ export class LateDatabase implements Database {
     return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 };
   }
 
+  /**
+   * For a stop: what the database has not answered within `ms` from now fails as if it were away. A request that waits
+   * for a database that will never answer would keep the server from ending otherwise.
+   */
+  giveUpAfter(ms: number): void {
+    this.#givingUp = setTimeout(() => {
+      void this.#end();
+      for (const socket of this.#sockets) socket.destroy();
+    }, ms);
+  }
+
   /** Gives all connections back; those that are in use end when they are. */
   async close(): Promise<void> {
+    await this.#end();
+    clearTimeout(this.#givingUp);
+  }
+
+  #end(): Promise<void> {
     this.#closed = true;
-    await this.#pool?.end();
+    // A pool may be ended only once.
+    this.#ended ??= this.#pool?.end() ?? Promise.resolve();
+    return this.#ended;
+  }
+
+  #newSocket(): Socket {
+    const socket = new Socket();
+    this.#sockets.add(socket);
+    return socket.on('close', () => this.#sockets.delete(socket));
   }
 
   #require(): pg.Pool {

@@ -41,11 +41,12 @@ const QUIET: DoorbellFault = {
 
 /**
  * How a probe ended. `quiet`: none was sent, for the reason of the fault of this name. `unsent`: the notification itself
- * failed, which is no deafness; `answers` says whether the listening connection is alive nevertheless.
+ * failed, which is no deafness.
  */
-export type ProbeOutcome =
-  | { readonly kind: 'heard' | 'deaf' | 'quiet' }
-  | { readonly kind: 'unsent'; readonly error: unknown; readonly answers: boolean };
+type RoundTrip = { readonly kind: 'heard' | 'deaf' | 'quiet' } | { readonly kind: 'unsent'; readonly error: unknown };
+
+/** What a probe found out; `answers` says whether the listening connection is alive, whatever it hears. */
+export type ProbeOutcome = RoundTrip & { readonly answers: boolean };
 
 export interface DoorbellEvents {
   /** A stream's trigger rang. */
@@ -187,31 +188,23 @@ export class Doorbell {
   }
 
   async #judge(listener: Listener): Promise<void> {
-    const outcome = await this.#roundTrip(listener);
+    const [trip, answers] = await Promise.all([this.#roundTrip(), listener.answers()]);
     // What is said of a connection that was lost meanwhile, or of a doorbell that was stopped, is of no use.
     if (!this.#has(listener)) return;
-    this.#events.probed(outcome);
-    switch (outcome.kind) {
-      case 'heard':
-        this.#everHeard = true;
-        this.#attempts = 0;
-        this.#tell(null);
-        return;
-      case 'deaf':
-        this.#again(this.#deafness());
-        return;
-      case 'quiet':
-        this.#tell(QUIET);
-        return;
-      case 'unsent':
-        if (!outcome.answers) this.#again({ kind: 'away', reason: 'the connection does not answer' });
-        else if (errorCode(outcome.error) === QUEUE_FULL) this.#tell(QUIET);
-        // Its LISTEN was confirmed: one that was found deaf or quiet before stays so until a probe says otherwise.
-        else if (this.#fault?.kind === 'starting' || this.#fault?.kind === 'away') this.#tell(null);
-    }
+    this.#events.probed({ ...trip, answers });
+    if (trip.kind === 'heard') {
+      this.#everHeard = true;
+      this.#attempts = 0;
+      this.#tell(null);
+    } else if (!answers) this.#again({ kind: 'away', reason: 'the connection does not answer' });
+    else if (trip.kind === 'deaf') this.#again(this.#deafness());
+    else if (trip.kind === 'quiet' || (trip.kind === 'unsent' && errorCode(trip.error) === QUEUE_FULL))
+      this.#tell(QUIET);
+    // Its LISTEN was confirmed: one that was found deaf or quiet before stays so until a probe says otherwise.
+    else if (this.#fault?.kind === 'starting' || this.#fault?.kind === 'away') this.#tell(null);
   }
 
-  async #roundTrip(listener: Listener): Promise<ProbeOutcome> {
+  async #roundTrip(): Promise<RoundTrip> {
     this.#probes += 1;
     const nonce = `probe ${this.#name} ${this.#probes}`;
     const heard = new Promise<boolean>((settle) => {
@@ -220,10 +213,11 @@ export class Doorbell {
     let timer: NodeJS.Timeout | undefined;
     try {
       if (!(await this.#send(nonce))) return { kind: 'quiet' };
-      timer = setTimeout(() => this.#awaited?.settle(false), ANSWER_TIMEOUT_MS);
+      // Not before what has arrived was read: a server that was busy for seconds is not deaf.
+      timer = setTimeout(() => setImmediate(() => this.#awaited?.settle(false)), ANSWER_TIMEOUT_MS);
       return { kind: (await heard) ? 'heard' : 'deaf' };
     } catch (error) {
-      return { kind: 'unsent', error, answers: await listener.answers() };
+      return { kind: 'unsent', error };
     } finally {
       clearTimeout(timer);
       this.#awaited = null;
