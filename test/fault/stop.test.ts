@@ -1,0 +1,105 @@
+/** Planned restarts: everybody is told when to come back, what is under way is finished, and the process ends in time. */
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FeedSocket } from '../support/feed-socket.ts';
+import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
+import { type Program, startProgram, stopProgram } from '../support/program.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+
+const CLIENTS = 40;
+
+let database: TestDatabase;
+let proxy: TcpProxy;
+let program: Program;
+let address: string;
+
+beforeAll(async () => {
+  database = await freshDatabase({ migrated: true });
+});
+afterAll(async () => {
+  await database?.drop();
+});
+beforeEach(async () => {
+  proxy = await TcpProxy.start(database.config);
+  program = startProgram(['serve', '--port', '0'], {
+    DATABASE_URL: proxy.url(database.url),
+    DASHBOARD_TICK_SECONDS: '1',
+    DASHBOARD_HEARTBEAT_SECONDS: '0.2',
+  });
+  address = await program.ready();
+});
+afterEach(async () => {
+  await stopProgram(program);
+  await proxy.stop();
+});
+
+const feedUrl = (): string => `${address.replace('http', 'ws')}/feed`;
+
+function everybody(): Promise<FeedSocket[]> {
+  return Promise.all(Array.from({ length: CLIENTS }, () => FeedSocket.open(feedUrl())));
+}
+
+describe('SIGTERM', () => {
+  it('F12 says when to come back, to each client at another time, closes with 1001 and ends with 0', async () => {
+    const clients = await everybody();
+    for (const client of clients) await client.subscribe({ id: 'a', stream: 'anomalies', range: '1h' });
+    program.signal('SIGTERM');
+    expect(await program.ended).toBe(0);
+    const times = clients.map((client) => {
+      expect(client.frames.at(-1)?.type).toBe('bye');
+      expect(client.closed?.code).toBe(1001);
+      return client.of('bye')[0]?.retry_after_ms ?? Number.NaN;
+    });
+    expect(new Set(times).size).toBeGreaterThan(CLIENTS / 2);
+    expect(times.every((time) => time >= 250 && time <= 10_000)).toBe(true);
+  });
+
+  it('F12 lets a request finish that is under way, and takes no other', async () => {
+    const lock = new pg.Client(database.config);
+    await lock.connect();
+    try {
+      await lock.query('begin; lock table anomalies in access exclusive mode');
+      const client = await FeedSocket.open(feedUrl());
+      const pending = fetch(`${address}/api/data/BTC/USDT`);
+      await expect
+        .poll(async () => (await lock.query('select 1 from pg_locks where not granted')).rowCount)
+        .toBeGreaterThan(0);
+      program.signal('SIGTERM');
+      await client.until(() => client.closed !== null);
+      await expect(fetch(`${address}/api/health`)).rejects.toThrow();
+      await lock.query('rollback');
+      const answer = await pending;
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toMatchObject({ symbol: 'BTC/USDT', anomalies: [] });
+      expect(await program.ended).toBe(0);
+    } finally {
+      await lock.end();
+    }
+  });
+
+  it.each(['freeze', 'blackHole'] as const)(
+    'F12 ends with 0 in time though the database is away: %s',
+    async (fault) => {
+      const clients = await everybody();
+      proxy[fault]();
+      for (const client of clients) client.say({ type: 'subscribe', id: 'a', stream: 'anomalies', range: '1h' });
+      // A request that nobody will answer any more.
+      const pending = fetch(`${address}/api/symbols`);
+      pending.catch(() => undefined);
+      const [first] = clients;
+      await first?.until(() => first.of('heartbeat').at(-1)?.database === 'down');
+      program.signal('SIGTERM');
+      expect(await program.ended).toBe(0);
+      expect(clients.every(({ closed }) => closed?.code === 1001)).toBe(true);
+      await pending.catch(() => undefined);
+    },
+  );
+
+  it('F12 ends with 0 in time though a client neither reads nor answers', async () => {
+    const mute = await FeedSocket.open(feedUrl());
+    mute.socket.pause();
+    program.signal('SIGTERM');
+    expect(await program.ended).toBe(0);
+    mute.socket.terminate();
+  });
+});
