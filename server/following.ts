@@ -175,7 +175,10 @@ export class Following implements ServiceStatus {
           // What a later look brings was not rung for then.
           this.#rungAt.delete(stream);
         },
-        reached: (position) => this.#reached(stream, position),
+        reached: (position) => {
+          hub.reached(stream, position);
+          this.#reached(stream, position);
+        },
         rewound: (position) => {
           counters.add('rewinds_total');
           hub.rewound(stream, position);
@@ -185,7 +188,7 @@ export class Following implements ServiceStatus {
       { tickMs, pause: () => hub.pause, tickOnly: !cursorColumn },
     );
     this.#pumps.set(stream, pump);
-    hub.start(stream, (holder) => pump.hold(holder));
+    hub.start(stream, { hold: (holder) => pump.hold(holder), past: log.past });
     pump.tick();
   }
 
@@ -247,7 +250,7 @@ export class Following implements ServiceStatus {
   #probed(outcome: ProbeOutcome): void {
     const { counters, log } = this.#options;
     counters.add('doorbell_probes_total');
-    if (outcome.kind === 'deaf' || (outcome.kind === 'unsent' && !outcome.answers)) counters.add('doorbell_deaf_total');
+    if (outcome.kind === 'deaf' || (outcome.kind !== 'heard' && !outcome.answers)) counters.add('doorbell_deaf_total');
     const unsentBefore = this.#unsent;
     this.#unsent = outcome.kind === 'unsent';
     if (outcome.kind !== 'unsent') {

@@ -16,6 +16,7 @@ import { Hub } from './feed/hub.ts';
 import { Following } from './following.ts';
 import { createAccess } from './http/auth.ts';
 import { readBuildId } from './http/pages.ts';
+import { prepareShared } from './http/text-frame.ts';
 import type { Running } from './lifetime.ts';
 import { SelfMeasurement } from './measured.ts';
 import { packageRoot, packageVersion } from './root.ts';
@@ -67,10 +68,12 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
       points: limits.pointsPerSubscription,
       framesPerSecond: limits.framesPerSecond,
       errorsPerMinute: limits.errorsPerMinute,
+      log: { rows: limits.replayRows, bytes: limits.replayBytes, ageMs: limits.replayAgeMs },
     },
     {
       count: (name, amount) => counters.add(name, amount),
       failed: (stream, error) => log.warn({ stream, err: error }, 'history could not be read for a subscriber'),
+      prepare: prepareShared,
     },
   );
   const database = new LateDatabase(

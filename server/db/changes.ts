@@ -10,6 +10,7 @@ import { rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { CURSOR_COLUMN } from '../../shared/streams.ts';
 import type { Batch, Beginning, ChangedRow, ChangeLog, Look, OtherRun, Position, Scope } from '../feed/ports.ts';
+import { BATCH_ROWS } from '../feed/ports.ts';
 import { HEAD_COLUMNS, LookQueries } from './changes-sql.ts';
 import { HeldSnapshot } from './held.ts';
 import type { Cells, Queryable } from './queryable.ts';
@@ -17,9 +18,7 @@ import { errorCode, readCells } from './queryable.ts';
 import type { LogOptions, Runs, Standing } from './run.ts';
 import { readStanding, STANDING_COLUMNS } from './run.ts';
 import { newestArrival } from './symbols.ts';
-
-/** Rows in one batch, and the most that a look reads without a cursor in the database. */
-const BATCH_ROWS = 1000;
+import { TablePast } from './table-past.ts';
 
 /** On partitioned tables looks that follow a ring read only rows whose timestamp is younger than this. */
 const RECENT_MS = 7_200_000;
@@ -32,6 +31,7 @@ const UNPREPARED = new Set(['26000', '42P05']);
 
 /** The change log of one table with the cursor column. */
 export class SnapshotLog implements ChangeLog {
+  readonly past: TablePast;
   readonly #pool: pg.Pool;
   readonly #stream: StreamDeclaration;
   readonly #codec: RowCodec;
@@ -49,6 +49,7 @@ export class SnapshotLog implements ChangeLog {
     this.#partitioned = options.partitioned;
     this.#refused = options.refused;
     this.#queries = new LookQueries(stream, options.partitioned);
+    this.past = new TablePast(pool, stream, options.runs);
   }
 
   async begin(): Promise<Beginning> {
@@ -62,8 +63,7 @@ export class SnapshotLog implements ChangeLog {
     const { snapshot, run } = await readStanding(row, this.#runs, this.#pool);
     const arrival = await newestArrival(this.#pool, this.#stream);
     return {
-      position: { run, all: snapshot, recent: snapshot, bound: this.#bound() },
-      highest: BigInt(row?.[3] ?? '0'),
+      position: { run, all: snapshot, recent: snapshot, bound: this.#bound(), highest: BigInt(row?.[3] ?? '0') },
       newestArrival: arrival,
     };
   }
@@ -150,13 +150,14 @@ export class SnapshotLog implements ChangeLog {
   }
 
   #otherRun({ snapshot, run }: Standing): OtherRun {
-    return { otherRun: { run, all: snapshot, recent: snapshot, bound: this.#bound() } };
+    return { otherRun: { run, all: snapshot, recent: snapshot, bound: this.#bound(), highest: snapshot.xmax - 1n } };
   }
 
   #after(from: Position, scope: Scope, { snapshot, run }: Standing): Position {
     // The bound may move only where both sides of it were read up to the same snapshot.
-    if (scope === 'all') return { run, all: snapshot, recent: snapshot, bound: this.#bound() };
-    return { run, all: from.all, recent: snapshot, bound: from.bound };
+    const { highest } = from;
+    if (scope === 'all') return { run, highest, all: snapshot, recent: snapshot, bound: this.#bound() };
+    return { run, highest, all: from.all, recent: snapshot, bound: from.bound };
   }
 
   /** On whole hours, as chunks are. */

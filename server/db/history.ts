@@ -73,7 +73,7 @@ export async function* readChannels(
 }
 
 /**
- * The same as the members of snapshot frames, encoded once for all who ask for the same.
+ * The same as the ends of snapshot frames, encoded once for all who ask for the same.
  *
  * @throws LimitError as `readChannels`.
  */
@@ -83,7 +83,7 @@ export async function* readSnapshot(
   request: SnapshotRequest,
 ): AsyncGenerator<ChannelSnapshot> {
   for await (const channel of readChannels(client, stream, request)) {
-    yield { key: channel.key, body: encodeChannel(channel) };
+    yield { key: channel.key, body: { text: `${encodeChannel(channel)}}` } };
   }
 }
 

@@ -9,6 +9,7 @@ import { quoteIdentifier, selectList } from '../../shared/columns.ts';
 import { type RowCodec, rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import type { Batch, Beginning, ChangedRow, ChangeLog, Look, OtherRun, Position, Scope } from '../feed/ports.ts';
+import { BATCH_ROWS } from '../feed/ports.ts';
 import { HeldSnapshot } from './held.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { readCells } from './queryable.ts';
@@ -16,7 +17,6 @@ import type { LogOptions, Runs } from './run.ts';
 import { readStanding, STANDING_COLUMNS } from './run.ts';
 import { newestArrival } from './symbols.ts';
 
-const BATCH_ROWS = 1000;
 /** Clocks and starts of transactions are not read at exactly the same moment. */
 const MARGIN_MS = 1000;
 /** How far ids may lie behind the newest without being taken for older: sequences may be handed out in blocks. */
@@ -32,6 +32,8 @@ interface Moment {
 }
 
 export class OverlapLog implements ChangeLog {
+  /** Its rows do not say which transaction wrote them. */
+  readonly past = null;
   readonly #pool: pg.Pool;
   readonly #stream: StreamDeclaration;
   readonly #codec: RowCodec;
@@ -65,7 +67,7 @@ export class OverlapLog implements ChangeLog {
       for await (const rows of this.#rows(held.client))
         for (const [identity, created] of rows.keys) this.#met.set(identity, created);
       const arrival = await newestArrival(held.client, this.#stream);
-      return { position: moment.position, highest: 0n, newestArrival: arrival };
+      return { position: moment.position, newestArrival: arrival };
     } finally {
       await held.release();
     }
@@ -106,7 +108,7 @@ export class OverlapLog implements ChangeLog {
     const { snapshot, run } = await readStanding(row, this.#runs, db);
     const [low, highestId] = row?.slice(3) ?? [];
     return {
-      position: { run, all: snapshot, recent: snapshot, bound: null },
+      position: { run, all: snapshot, recent: snapshot, bound: null, highest: 0n },
       low: Number(low),
       highestId: Number(highestId),
     };

@@ -3,11 +3,16 @@ import type { Via } from '../../shared/protocol.ts';
 import { rowCodec } from '../../shared/rows.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { STREAMS } from '../../shared/streams.ts';
-import { Channels } from './channels.ts';
+import type { SharedText } from './frames.ts';
 import { controlFrame } from './frames.ts';
+import type { Hold } from './histories.ts';
+import { Histories } from './histories.ts';
 import type { LaneOwner, StreamPort } from './lane.ts';
 import { Lane } from './lane.ts';
-import type { Batch, Clock, HeldPosition, Position } from './ports.ts';
+import type { LogLimits, LogUsage } from './log.ts';
+import { FeedLog } from './log.ts';
+import { MissedRows } from './missed.ts';
+import type { Batch, Clock, Past, Position } from './ports.ts';
 import type { FeedLimits } from './requests.ts';
 import { Routes } from './routes.ts';
 import type { SessionHost, Transport } from './session.ts';
@@ -17,35 +22,69 @@ import { Session } from './session.ts';
 const FLUSH_MS = 16;
 /** A flush that took longer than this makes the next ones wait: many clients, or much to write. */
 const BUSY_FLUSH_MS = 3;
+/** How often clients that have something waiting for them are looked at. */
+const PULSE_MS = 250;
+/** Most bytes of history that wait in memory to be taken, of all streams and clients. */
+const HISTORY_BYTES = 268_435_456;
 
 /** What the hub tells of what it does; every amount is a count. */
 export interface HubEvents {
   count(name: string, amount: number): void;
   failed(stream: StreamName, error: unknown): void;
+  /** Makes a snapshot's body ready for all who will get it: bytes of the wire are no business of the core. */
+  prepare(body: SharedText): Promise<void>;
+}
+
+/** What a hub is bounded by: what one client may ask for, and what each stream's log holds. */
+export interface HubLimits extends FeedLimits {
+  readonly log: LogLimits;
+}
+
+/** Where a stream's rows come from. */
+export interface StreamSource {
+  readonly hold: Hold;
+  readonly past: Past | null;
+}
+
+/** What the feed holds in memory, and for how many clients it waits. */
+export interface HubUsage {
+  readonly clients: number;
+  /** Clients that something waits for. */
+  readonly clients_behind: number;
+  /** Sent to clients and not acknowledged. */
+  readonly unacknowledged_bytes: number;
+  /** The most that a single client has not acknowledged. */
+  readonly unacknowledged_bytes_most: number;
+  readonly history_bytes: number;
+  readonly logs: Readonly<Partial<Record<StreamName, LogUsage>>>;
 }
 
 /** What a stream looks like to the hub. */
 interface StreamEntry {
-  readonly channels: Channels;
+  readonly log: FeedLog;
+  readonly histories: Histories;
+  readonly missed: MissedRows;
   readonly routes: Routes<Lane>;
   readonly lanes: Set<Lane>;
-  /** Asks the pump for a held position; null while the stream is off. */
-  hold: ((holder: (held: HeldPosition) => void) => () => void) | null;
+  past: Past | null;
   off: string | null;
   newestArrival: number | null;
 }
 
 export class Hub implements SessionHost {
   readonly clock: Clock;
-  readonly limits: FeedLimits;
+  readonly limits: HubLimits;
   readonly #events: HubEvents;
   readonly #streams = new Map<StreamName, StreamEntry>();
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Map<Session, Transport>();
+  readonly #pressed = new Set<Session>();
   #dirty = new Set<Session>();
   #flushing = false;
+  #pulsing = false;
   #notBefore = 0;
+  #historyBytes = 0;
 
-  constructor(clock: Clock, limits: FeedLimits, events: HubEvents) {
+  constructor(clock: Clock, limits: HubLimits, events: HubEvents) {
     this.clock = clock;
     this.limits = limits;
     this.#events = events;
@@ -60,17 +99,19 @@ export class Hub implements SessionHost {
     return Math.min(FLUSH_MS, Math.max(0, this.#notBefore - this.clock.now()));
   }
 
-  /** Makes a stream known; `hold` is how lanes get at its positions. */
-  start(stream: StreamName, hold: (holder: (held: HeldPosition) => void) => () => void): void {
+  /** Makes a stream known, with the source that lanes read its positions and its past from. */
+  start(stream: StreamName, { hold, past }: StreamSource): void {
     const entry = this.#stream(stream);
-    entry.hold = hold;
+    entry.histories.follow(hold);
+    entry.past = past;
     entry.off = null;
   }
 
   /** Ends a stream that cannot work; `message` says why and what mends it. */
   turnOff(stream: StreamName, message: string): void {
     const entry = this.#stream(stream);
-    entry.hold = null;
+    entry.histories.follow(null);
+    entry.past = null;
     entry.off = message;
     for (const lane of [...entry.lanes]) lane.end(message);
   }
@@ -78,15 +119,24 @@ export class Hub implements SessionHost {
   /** A stream's first position: chains begin here. `newestArrival` in epoch ms. */
   beginAt(stream: StreamName, position: Position, newestArrival: number | null): void {
     const entry = this.#stream(stream);
-    entry.channels.beginAt(position);
+    entry.log.beginAt(position);
+    entry.histories.forget();
     entry.newestArrival = newestArrival;
   }
 
   /** The database went back behind what was delivered. */
   rewound(stream: StreamName, position: Position): void {
     const entry = this.#stream(stream);
-    entry.channels.beginAt(position);
-    for (const lane of [...entry.lanes]) lane.rewound(position);
+    entry.log.beginAt(position);
+    entry.histories.forget();
+    for (const lane of [...entry.lanes]) lane.rewound();
+  }
+
+  /** Everything up to a position was delivered. */
+  reached(stream: StreamName, position: Position): void {
+    const { log } = this.#stream(stream);
+    log.reached(position);
+    log.trim(this.clock.now());
   }
 
   /** Fans a batch out. */
@@ -94,10 +144,10 @@ export class Hub implements SessionHost {
     const entry = this.#stream(stream);
     const time = this.clock.now();
     entry.newestArrival = time;
-    for (const frame of entry.channels.cut(batch, via, time)) {
-      this.#events.count('deltas_total', 1);
-      for (const lane of entry.routes.to(frame.key)) lane.deliver(frame);
-    }
+    const frames = entry.log.append(batch, via, time);
+    for (const frame of frames) for (const lane of entry.routes.to(frame.key)) lane.deliver(frame);
+    entry.log.trim(time);
+    this.#events.count('deltas_total', frames.length);
     this.#events.count('rows_total', batch.rows.length);
     if (via === 'tick') this.#events.count('tick_rows_total', batch.rows.length);
   }
@@ -111,7 +161,7 @@ export class Hub implements SessionHost {
   /** Takes a connection. The caller sends hello through the returned session first (F1). */
   open(transport: Transport): Session {
     const session = new Session(this, transport);
-    this.#sessions.add(session);
+    this.#sessions.set(session, transport);
     return session;
   }
 
@@ -119,21 +169,40 @@ export class Hub implements SessionHost {
     session.closed();
     this.#sessions.delete(session);
     this.#dirty.delete(session);
+    this.#pressed.delete(session);
   }
 
   /** One heartbeat for everybody (F13). */
   heartbeat(database: 'up' | 'down', doorbell: 'up' | 'down', streams: readonly StreamName[]): void {
     const freshness = Object.fromEntries(streams.map((name) => [name, this.newestAgeMs(name)]));
     const frame = controlFrame({ type: 'heartbeat', time: this.clock.now(), database, doorbell, freshness });
-    for (const session of this.#sessions) session.send(frame);
+    for (const session of this.#sessions.keys()) session.send(frame);
   }
 
   /** Says good-bye to every client; `retryAfterMs` is drawn for each, so that they do not come back all at once. */
   goodbye(reason: string, retryAfterMs: () => number): void {
-    for (const session of [...this.#sessions]) {
+    for (const session of [...this.#sessions.keys()]) {
       session.bye(reason, retryAfterMs());
-      this.#sessions.delete(session);
+      this.close(session);
     }
+  }
+
+  usage(): HubUsage {
+    let unacknowledged = 0;
+    let most = 0;
+    for (const { credit } of this.#sessions.values()) {
+      unacknowledged += credit.unacknowledged;
+      most = Math.max(most, credit.unacknowledged);
+    }
+    const now = this.clock.now();
+    return {
+      clients: this.#sessions.size,
+      clients_behind: this.#pressed.size,
+      unacknowledged_bytes: unacknowledged,
+      unacknowledged_bytes_most: most,
+      history_bytes: this.#historyBytes,
+      logs: Object.fromEntries([...this.#streams].map(([name, { log }]) => [name, log.usage(now)])),
+    };
   }
 
   offReason(stream: StreamName): string | null {
@@ -144,10 +213,12 @@ export class Hub implements SessionHost {
     const entry = this.#stream(stream);
     const port: StreamPort = {
       name: stream,
-      hold: (holder) => (entry.hold === null ? () => {} : entry.hold(holder)),
-      head: (key) => entry.channels.head(key),
+      log: entry.log,
+      histories: entry.histories,
+      missed: (cursor, to) => (entry.past === null ? null : entry.missed.since(entry.past, cursor, to)),
       route: (lane, keys) => entry.routes.add(lane, keys),
       unroute: (lane, keys) => entry.routes.remove(lane, keys),
+      gap: () => this.#events.count('gaps_total', 1),
       failed: (error) => this.#events.failed(stream, error),
     };
     const lane = new Lane(port, owner);
@@ -169,6 +240,24 @@ export class Hub implements SessionHost {
     else this.clock.after(wait, () => this.#flush());
   }
 
+  press(session: Session): void {
+    this.#pressed.add(session);
+    if (this.#pulsing) return;
+    this.#pulsing = true;
+    this.clock.after(PULSE_MS, () => this.#pulse());
+  }
+
+  gaveUp(): void {
+    this.#events.count('slow_consumers_closed_total', 1);
+  }
+
+  #pulse(): void {
+    this.#pulsing = false;
+    const sessions = [...this.#pressed];
+    this.#pressed.clear();
+    for (const session of sessions) if (session.pulse()) this.press(session);
+  }
+
   #flush(): void {
     const started = this.clock.now();
     this.#flushing = false;
@@ -182,15 +271,30 @@ export class Hub implements SessionHost {
   #stream(name: StreamName): StreamEntry {
     const known = this.#streams.get(name);
     if (known !== undefined) return known;
+    const codec = { stream: name, codec: rowCodec(STREAMS[name]) };
+    const log = new FeedLog(codec, this.limits.log);
     const entry: StreamEntry = {
-      channels: new Channels(name, rowCodec(STREAMS[name])),
+      log,
+      histories: new Histories(log, this.clock, this.limits.points, {
+        read: () => this.#events.count('snapshot_reads_total', 1),
+        failed: (error) => this.#events.failed(name, error),
+        prepare: (body) => this.#events.prepare(body),
+        room: (bytes) => this.#roomForHistory(bytes),
+      }),
+      missed: new MissedRows(codec, this.clock, this.limits.log.rows),
       routes: new Routes(),
       lanes: new Set(),
-      hold: null,
+      past: null,
       off: null,
       newestArrival: null,
     };
     this.#streams.set(name, entry);
     return entry;
+  }
+
+  #roomForHistory(bytes: number): boolean {
+    if (bytes > 0 && this.#historyBytes + bytes > HISTORY_BYTES) return false;
+    this.#historyBytes += bytes;
+    return true;
   }
 }

@@ -1,18 +1,19 @@
 /**
- * One stream on one connection. Everything a lane sends is in the order of the feed (F3): while it owes history, the
- * deltas that come meanwhile wait behind it.
+ * One stream on one connection: a reader of the stream's log with a place of its own. It is handed each frame as it is
+ * made while it is up to date; while it owes history, or its client does not keep up, it stands still, and reads on from
+ * its place later. So nothing is queued for a client, and everything that it is sent is in the order of the feed (F3).
  */
-import type { ErrorCode } from '../../shared/protocol.ts';
-import type { StreamName } from '../../shared/streams.ts';
+import type { ErrorCode, Frame } from '../../shared/protocol.ts';
+import type { Detail } from '../../shared/rows.ts';
 import type { DeltaFrame, OutFrame } from './frames.ts';
 import { controlFrame, snapshotFrame } from './frames.ts';
-import type { Clock, HeldPosition, Position } from './ports.ts';
+import type { HistoryPlace } from './histories.ts';
+import { AwayError, FullError } from './histories.ts';
+import type { Clock } from './ports.ts';
 import { LimitError } from './ports.ts';
-import { epochOf, parseCursor, positionCursor } from './position.ts';
+import type { ReplaySource } from './replay.ts';
+import { holds, planReplay, ReplayLost, replayFrames } from './replay.ts';
 import type { SubscriptionRequest } from './requests.ts';
-
-/** How long a subscription waits for the database before it is told that there is none. */
-const PLACING_MS = 3000;
 
 /** A subscription on its way through a lane. */
 export interface Entry {
@@ -21,31 +22,38 @@ export interface Entry {
   dropped: boolean;
 }
 
-/** What a lane owes: the start of a subscription or, after a gap, fresh snapshots to one that is live. */
-interface Debt {
-  readonly entry: Entry;
-  readonly afterGap: boolean;
-}
+/** What a lane owes a subscription: its start, from `since` where that is given, or fresh snapshots after a gap. */
+type Debt =
+  | { readonly kind: 'start'; readonly entry: Entry; readonly since: string | null }
+  | { readonly kind: 'refresh'; readonly entry: Entry };
 
 /** What a lane needs of its stream. */
-export interface StreamPort {
-  readonly name: StreamName;
-  hold(holder: (held: HeldPosition) => void): () => void;
-  head(key: string): string;
+export interface StreamPort extends ReplaySource {
   /** Keeps the routing of deltas to this lane; null keys mean every key. */
   route(lane: Lane, keys: ReadonlySet<string> | null): void;
   unroute(lane: Lane, keys: ReadonlySet<string> | null): void;
-  /** Notes a history read that failed, with its cause. */
+  /** Counts a gap that a client is told. */
+  gap(): void;
+  /** Notes a read that failed, with its cause. */
   failed(error: unknown): void;
 }
 
 /** What a lane needs of its connection. */
 export interface LaneOwner {
   readonly clock: Clock;
-  readonly pointLimit: number;
+  /** Whether the client has taken enough for another delta. */
+  readonly hasRoom: boolean;
+  /** Whether so little is under way that a snapshot will not be old when it arrives. */
+  readonly isDrained: boolean;
   send(frame: OutFrame): void;
-  /** Resolves when the client has taken enough for the next snapshot; rejects never. */
-  drained(): Promise<void>;
+  /** Resolves when there is room, or nothing more to be sent; rejects never. */
+  room(): Promise<void>;
+  /** What was sent so far is large by its nature, and no sign of a slow client. */
+  excuse(): void;
+  /** Has `advance` called when there is room again, and `slow` where that takes long. */
+  press(lane: Lane): void;
+  /** The client is so far behind that what it is owed has gone. */
+  giveUp(): void;
   refuse(code: ErrorCode, message: string, id: string | undefined): void;
   /** A subscription has become live: an earlier one with its id ends, whatever its stream. */
   placed(entry: Entry, lane: Lane): void;
@@ -53,23 +61,32 @@ export interface LaneOwner {
   lost(entry: Entry): void;
 }
 
-type State =
-  | { readonly kind: 'flowing' }
-  | { readonly kind: 'placing'; readonly debts: readonly Debt[]; readonly cancel: () => void }
-  | {
-      readonly kind: 'owing';
-      readonly debts: readonly Debt[];
-      readonly held: DeltaFrame[];
-      /** Heads of the channels at the position that history is read at: what the first held delta follows. */
-      readonly heads: Map<string, string>;
-    };
+/** Ends the paying of a debt that is not owed any more. */
+class NotOwed extends Error {}
+/** Ends the paying of a debt that the log has overtaken. */
+class Overtaken extends Error {}
+
+function matches({ request }: Entry, key: string): boolean {
+  return request.keys === null || request.keys.has(key);
+}
 
 export class Lane {
   readonly #port: StreamPort;
   readonly #owner: LaneOwner;
   readonly #live = new Map<string, Entry>();
-  #waiting: Debt[] = [];
-  #state: State = { kind: 'flowing' };
+  #debts: Debt[] = [];
+  /** Number of the first frame that was not looked at; null while up to date. */
+  #next: number | null = null;
+  /** The cursor before that frame. */
+  #from = '';
+  /** Number after the newest frame that was sent, or was in a snapshot: nothing older may be sent on this connection. */
+  #sentTo = 0;
+  /** The subscription that is being paid, and whether its `subscribed` was sent. */
+  #paying: { readonly entry: Entry; started: boolean } | null = null;
+  /** Whether the client was found slow: what it gets until it is up to date comes late. */
+  #slow = false;
+  /** Counts how often everything that was known became void. */
+  #age = 0;
   #closed = false;
 
   constructor(port: StreamPort, owner: LaneOwner) {
@@ -80,8 +97,8 @@ export class Lane {
   /** Queues a subscription; it is answered once its position is known. */
   subscribe(entry: Entry): void {
     this.#port.route(this, entry.request.keys);
-    this.#waiting.push({ entry, afterGap: false });
-    if (this.#state.kind === 'flowing') this.#place();
+    this.#debts.push({ kind: 'start', entry, since: entry.request.since });
+    this.advance();
   }
 
   /** Takes a subscription out, live or not. */
@@ -92,151 +109,289 @@ export class Lane {
     this.#port.unroute(this, entry.request.keys);
   }
 
-  /** Takes a delta of this stream; sends it where a live subscription matches, at once or behind what is owed. */
+  /** Takes a new frame of this stream: sends it, or stands still before it. */
   deliver(frame: DeltaFrame): void {
-    if (this.#state.kind === 'owing') {
-      const { held, heads } = this.#state;
-      held.push(frame);
-      if (!heads.has(frame.key)) heads.set(frame.key, frame.prev);
-      return;
+    if (this.#next !== null) return;
+    const detail = this.#detailFor(frame.key);
+    if (detail === null) return;
+    if (this.#owner.hasRoom) {
+      this.#sentTo = frame.number + 1;
+      this.#owner.send(frame.encoded(detail));
+    } else {
+      this.#stand(frame.number);
+      this.#owner.press(this);
     }
-    let wanted = false;
-    let full = false;
-    for (const { request } of this.#live.values()) {
-      if (request.keys !== null && !request.keys.has(frame.key)) continue;
-      wanted = true;
-      full ||= request.detail === 'full';
+  }
+
+  /** Goes on as far as there is room: first with what was missed, then with what is owed. */
+  advance(): void {
+    while (this.#paying === null && !this.#closed) {
+      if (this.#next !== null && !this.#readOn(this.#port.log.end)) {
+        this.#owner.press(this);
+        return;
+      }
+      const [debt] = this.#debts;
+      if (debt === undefined) return;
+      if (debt.kind === 'refresh' && !this.#owner.isDrained) {
+        this.#owner.press(this);
+        return;
+      }
+      this.#debts.shift();
+      if (!debt.entry.dropped && !this.#startAtOnce(debt)) void this.#pay(debt);
     }
-    if (wanted) this.#owner.send(frame.encoded(full ? 'full' : 'values'));
+  }
+
+  /** The client stays behind: charts are told so and wait for fresh snapshots, the others are read on for, late (F7). */
+  slow(): void {
+    if (this.#next === null || this.#paying !== null) return;
+    this.#slow = true;
+    for (const entry of this.#live.values()) if (entry.request.history !== null) this.#refresh(entry, 'slow_consumer');
+    if (this.#live.size === 0) this.#next = null;
   }
 
   /** The database was rewound: every chain ends, and charts get their history anew. */
-  rewound(position: Position): void {
-    if (this.#state.kind === 'owing') {
-      this.#state.held.length = 0;
-      this.#state.heads.clear();
-    }
-    for (const entry of this.#live.values()) {
-      this.#sendGap(entry.request, position, 'epoch_changed');
-      if (entry.request.history !== null) this.#waiting.push({ entry, afterGap: true });
-    }
-    if (this.#state.kind === 'flowing' && this.#waiting.length > 0) this.#place();
+  rewound(): void {
+    this.#age += 1;
+    this.#stand(this.#port.log.end);
+    for (const entry of this.#live.values()) this.#refresh(entry, 'epoch_changed');
+    this.advance();
   }
 
   /** The stream cannot work any more: every subscription ends with an error that says why. */
   end(message: string): void {
     for (const entry of this.#entries()) this.#lose(entry, 'unavailable', message);
+    this.#debts = [];
+    this.#age += 1;
   }
 
   close(): void {
     this.#closed = true;
-    if (this.#state.kind === 'placing') this.#state.cancel();
     for (const entry of this.#entries()) this.drop(entry);
-    this.#waiting = [];
+    this.#debts = [];
   }
 
-  #entries(): Entry[] {
-    const debts = [...this.#waiting, ...(this.#state.kind === 'flowing' ? [] : this.#state.debts)];
-    return [...this.#live.values(), ...debts.map(({ entry }) => entry)];
+  #entries(): Set<Entry> {
+    const paying = this.#paying === null ? [] : [this.#paying.entry];
+    return new Set([...this.#live.values(), ...paying, ...this.#debts.map(({ entry }) => entry)]);
   }
 
-  #place(): void {
-    const debts = this.#waiting;
-    this.#waiting = [];
-    const withdraw = this.#port.hold((held) => {
-      stopWaiting();
-      this.#state = { kind: 'owing', debts, held: [], heads: new Map() };
-      void this.#settle(debts, held);
-    });
-    const stopWaiting = this.#owner.clock.after(PLACING_MS, () => {
-      withdraw();
-      this.#state = { kind: 'flowing' };
-      const message = `the database does not answer; subscribe to ${this.#port.name} again when a heartbeat says database: up`;
-      for (const { entry } of debts) this.#lose(entry, 'unavailable', message);
-      if (this.#waiting.length > 0) this.#place();
-    });
-    const cancel = (): void => {
-      withdraw();
-      stopWaiting();
-    };
-    this.#state = { kind: 'placing', debts, cancel };
+  /** The fullest detail that a live subscription wants of a channel; null where none wants it. */
+  #detailFor(key: string, except?: string): Detail | null {
+    let detail: Detail | null = null;
+    for (const { request } of this.#live.values()) {
+      if (detail === 'full' || request.id === except || (request.keys !== null && !request.keys.has(key))) continue;
+      detail = request.detail;
+    }
+    return detail;
   }
 
-  /** Sends what is owed to each subscription, then what was held back meanwhile. */
-  async #settle(debts: readonly Debt[], held: HeldPosition): Promise<void> {
-    try {
-      for (const debt of debts) {
-        if (!debt.entry.dropped && !this.#closed) await this.#pay(debt, held);
+  #stand(number: number): void {
+    this.#next = number;
+    this.#from = this.#port.log.cursorAt(number);
+  }
+
+  /** Reads on to the frame of number `until` while there is room; true where it got there. */
+  #readOn(until: number): boolean {
+    const { log } = this.#port;
+    if (this.#next !== null && this.#next < log.start) this.#overtaken();
+    while (this.#next !== null && this.#next < until) {
+      if (!this.#owner.hasRoom) return false;
+      const frame = log.at(this.#next);
+      const detail = frame === undefined ? null : this.#detailFor(frame.key);
+      if (frame !== undefined && detail !== null) {
+        this.#sentTo = frame.number + 1;
+        this.#owner.send(this.#slow ? frame.replayed(detail, this.#owner.clock.now()) : frame.encoded(detail));
       }
-    } finally {
-      await held.release().catch((error: unknown) => this.#port.failed(error));
-      this.#resume();
+      this.#stand(this.#next + 1);
     }
+    if (this.#paying === null && this.#next === log.end) {
+      this.#next = null;
+      this.#slow = false;
+    }
+    return true;
   }
 
-  #resume(): void {
-    const waited = this.#state.kind === 'owing' ? this.#state.held : [];
-    this.#state = { kind: 'flowing' };
-    if (this.#closed) return;
-    for (const frame of waited) this.deliver(frame);
-    if (this.#waiting.length > 0) this.#place();
+  /** What comes next has left the log: charts begin again, the others resume from the table, as after a broken connection. */
+  #overtaken(): void {
+    for (const entry of [...this.#live.values()]) {
+      if (entry.request.history !== null) {
+        this.#refresh(entry, 'slow_consumer');
+      } else {
+        this.#live.delete(entry.request.id);
+        this.#debts.push({ kind: 'start', entry, since: this.#from });
+      }
+    }
+    this.#stand(this.#port.log.end);
   }
 
-  async #pay({ entry, afterGap }: Debt, held: HeldPosition): Promise<void> {
-    const { id } = entry.request;
-    const cursor = positionCursor(held.position);
-    const resumed = !afterGap && this.#start(entry, held.position, cursor);
+  /** Tells a subscription that rows are lost to it, and owes it its history anew. */
+  #refresh(entry: Entry, reason: Frame<'gap'>['reason']): void {
+    this.#live.delete(entry.request.id);
+    this.#gap(entry, this.#next === null ? this.#port.log.cursorAt(this.#port.log.end) : this.#from, reason);
+    this.#debts.push({ kind: 'refresh', entry });
+  }
+
+  /** Starts a subscription that asks for nothing of the past, without waiting for anything. */
+  #startAtOnce(debt: Debt): boolean {
+    const { entry } = debt;
+    if (debt.kind !== 'start' || debt.since !== null || entry.request.history !== null) return false;
+    if (this.#port.log.base === null) return false;
+    const cursor = this.#port.log.mark();
+    this.#start(entry, cursor, false);
+    this.#synced(entry, cursor);
+    return true;
+  }
+
+  /** Pays a debt that takes time. The lane stands still meanwhile, and goes on when it is paid. */
+  async #pay(debt: Debt): Promise<void> {
+    const { entry } = debt;
+    const paying = { entry, started: debt.kind === 'refresh' };
+    this.#paying = paying;
+    this.#stand(this.#port.log.end);
+    const age = this.#age;
+    const check = (): void => {
+      if (this.#closed || entry.dropped || this.#age !== age) throw new NotOwed();
+    };
     try {
-      if (!resumed) await this.#sendHistory(entry, held);
-      if (!entry.dropped && !this.#closed) this.#owner.send(controlFrame({ type: 'synced', id, cursor }));
+      const since = debt.kind === 'start' ? debt.since : null;
+      if (since !== null) await this.#resume(entry, since, check);
+      else if (entry.request.history !== null) await this.#sendHistory(entry, check);
+      else await this.#startLate(entry, check);
     } catch (error) {
-      if (!(error instanceof LimitError)) this.#port.failed(error);
-      const message = error instanceof LimitError ? error.message : 'history could not be read; subscribe again';
-      this.#lose(entry, error instanceof LimitError ? 'limit' : 'unavailable', message);
+      this.#failed(error, debt, paying.started);
+    } finally {
+      this.#paying = null;
+      this.advance();
     }
   }
 
-  /** Makes a subscription live; true where nothing was missed since the cursor that it came with. */
-  #start(entry: Entry, position: Position, cursor: string): boolean {
-    const { request } = entry;
+  #failed(error: unknown, debt: Debt, started: boolean): void {
+    const { entry } = debt;
+    if (this.#closed || entry.dropped) return;
+    if (error instanceof ReplayLost) {
+      // Nothing is replayed in part (F6): who cannot take it in time comes back with the cursor that it has.
+      this.#owner.giveUp();
+    } else if (error instanceof NotOwed || error instanceof Overtaken) {
+      if (started) this.#refresh(entry, error instanceof Overtaken ? 'slow_consumer' : 'epoch_changed');
+      else this.#debts.push(debt);
+    } else if (error instanceof LimitError) this.#lose(entry, 'limit', error.message);
+    else if (error instanceof AwayError || error instanceof FullError) this.#lose(entry, 'unavailable', error.message);
+    else {
+      this.#port.failed(error);
+      this.#lose(entry, 'unavailable', 'history could not be read; subscribe again');
+    }
+  }
+
+  /** Starts one that came before the stream had a position, or tells one without history that a gap is over. */
+  async #startLate(entry: Entry, check: () => void): Promise<void> {
+    await this.#begun(check);
+    const { cursor } = await this.#bringToEnd(check);
+    if (this.#paying?.started !== true) this.#start(entry, cursor, false);
+    this.#synced(entry, cursor);
+  }
+
+  /** Reads on for the live subscriptions, however long that takes, up to the frame of a number. */
+  async #bring(number: number, check: () => void): Promise<void> {
+    // Of what lies between here and an earlier place nothing was sent, for it matched nothing.
+    if (this.#live.size === 0 || (this.#next ?? 0) > number) this.#stand(number);
+    while (!this.#readOn(number)) {
+      await this.#owner.room();
+      check();
+    }
+  }
+
+  /** The same up to the end, whose cursor it returns. */
+  async #bringToEnd(check: () => void): Promise<HistoryPlace> {
+    const { log } = this.#port;
+    // The end moves on while there is no room.
+    do await this.#bring(log.end, check);
+    while (this.#next !== log.end);
+    return { number: log.end, cursor: log.mark() };
+  }
+
+  /** Waits until the stream has a position. */
+  async #begun(check: () => void): Promise<void> {
+    if (this.#port.log.base !== null) return;
+    const { held } = await this.#port.histories.place();
+    await held.release();
+    check();
+  }
+
+  async #resume(entry: Entry, since: string, check: () => void): Promise<void> {
+    await this.#begun(check);
+    const { log } = this.#port;
+    const replay = await planReplay(this.#port, since, check);
+    const { number: end, cursor } = await this.#bringToEnd(check);
+    // A delta goes to a connection once: what another subscription has already got cannot come again for this one.
+    const isTaken = (key: string): boolean => matches(entry, key) && this.#detailFor(key, entry.request.id) !== null;
+    const refusal = typeof replay === 'string' ? replay : holds(log, replay, end, isTaken) ? 'replay_exhausted' : null;
+    this.#start(entry, cursor, refusal === null);
+    if (typeof replay === 'string' || refusal !== null) {
+      this.#gap(entry, cursor, refusal ?? 'replay_exhausted');
+      if (entry.request.history === null) this.#synced(entry, cursor);
+      else await this.#sendHistory(entry, check);
+      return;
+    }
+    const request = { ...entry.request, since };
+    for (const frame of replayFrames(this.#port, replay, end, request, () => this.#owner.clock.now())) {
+      this.#sentTo = end;
+      this.#owner.send(frame);
+      if (!this.#owner.hasRoom) await this.#owner.room();
+      check();
+    }
+    this.#synced(entry, cursor);
+  }
+
+  async #sendHistory(entry: Entry, check: () => void): Promise<void> {
+    const { history: wish, keys, id } = entry.request;
+    if (wish === null) return;
+    const { log, histories, name } = this.#port;
+    const asked = { ...wish, keys: keys === null ? null : [...keys] };
+    const { history, done } = histories.ask(asked, this.#sentTo);
+    try {
+      const { number, cursor } = await history.placed;
+      check();
+      await this.#bring(number, check);
+      this.#sentTo = number;
+      const stays = (): void => {
+        check();
+        if (number < log.start) throw new Overtaken();
+      };
+      stays();
+      if (this.#paying?.started !== true) this.#start(entry, cursor, false);
+      for await (const snapshot of history.snapshots()) {
+        stays();
+        this.#owner.send(snapshotFrame(id, name, log.headAt(snapshot.key, number), snapshot));
+        this.#owner.excuse();
+        if (!this.#owner.hasRoom) await this.#owner.room();
+        stays();
+      }
+      // The last wait was for whether there is another.
+      stays();
+      this.#synced(entry, cursor);
+    } finally {
+      done();
+    }
+  }
+
+  #start(entry: Entry, cursor: string, resumed: boolean): void {
+    const { id, keys, stream } = entry.request;
+    if (this.#paying?.entry === entry) this.#paying.started = true;
     this.#owner.placed(entry, this);
-    this.#live.set(request.id, entry);
-    const resumed = request.since === cursor;
-    const keys = request.keys === null ? null : [...request.keys];
-    this.#owner.send(
-      controlFrame({ type: 'subscribed', id: request.id, stream: this.#port.name, keys, cursor, resumed }),
-    );
-    if (request.since !== null && !resumed) this.#refuseReplay(request, position, request.since);
-    return resumed;
+    const frame = { type: 'subscribed' as const, id, stream, keys: keys === null ? null : [...keys], cursor, resumed };
+    this.#owner.send(controlFrame(frame));
   }
 
-  async #sendHistory(entry: Entry, held: HeldPosition): Promise<void> {
-    const { history, keys, id } = entry.request;
-    if (history === null) return;
-    const now = this.#owner.clock.now();
-    const pointLimit = this.#owner.pointLimit;
-    for await (const snapshot of held.read({ keys: keys === null ? null : [...keys], ...history, now, pointLimit })) {
-      if (entry.dropped || this.#closed) return;
-      this.#owner.send(snapshotFrame(id, this.#port.name, this.#headAtPosition(snapshot.key), snapshot));
-      await this.#owner.drained();
-    }
+  /** All that was owed is sent: from here on the subscription is live. */
+  #synced(entry: Entry, cursor: string): void {
+    const { id } = entry.request;
+    this.#live.set(id, entry);
+    this.#owner.send(controlFrame({ type: 'synced', id, cursor }));
   }
 
-  #headAtPosition(key: string): string {
-    const moved = this.#state.kind === 'owing' ? this.#state.heads.get(key) : undefined;
-    return moved ?? this.#port.head(key);
-  }
-
-  /** What cannot be replayed exactly is said, never done in part (F6). */
-  #refuseReplay(request: SubscriptionRequest, position: Position, since: string): void {
-    const from = parseCursor(since);
-    const sameEpoch = from !== null && epochOf(from.to.run) === epochOf(position.run);
-    this.#sendGap(request, position, sameEpoch ? 'replay_exhausted' : 'epoch_changed');
-  }
-
-  #sendGap(request: SubscriptionRequest, position: Position, reason: 'replay_exhausted' | 'epoch_changed'): void {
-    const cursor = positionCursor(position);
-    this.#owner.send(controlFrame({ type: 'gap', id: request.id, stream: this.#port.name, key: null, cursor, reason }));
+  #gap({ request: { id, stream } }: Entry, cursor: string, reason: Frame<'gap'>['reason']): void {
+    this.#port.gap();
+    this.#owner.send(controlFrame({ type: 'gap', id, stream, key: null, cursor, reason }));
   }
 
   #lose(entry: Entry, code: ErrorCode, message: string): void {

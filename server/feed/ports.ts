@@ -1,6 +1,7 @@
 /** What the feed core asks of the world around it. Everything here is an interface: the core has no I/O of its own. */
 import type { Range } from '../../shared/range.ts';
 import type { StreamRow } from '../../shared/rows.ts';
+import type { SharedText } from './frames.ts';
 
 /** Time as the core sees it; tests bring their own. */
 export interface Clock {
@@ -23,12 +24,15 @@ export interface Snapshot {
 /**
  * A position in a stream's feed. Rows whose timestamp is at or above `bound` (epoch ms) were read up to `recent`, older
  * ones up to `all`; where there is no bound the two are the same snapshot. `run` names the run of the database server.
+ * `highest` is the highest transaction id of the stream's rows up to here: ids above it may be handed out again after a
+ * crash, ids up to it never.
  */
 export interface Position {
   readonly run: string;
   readonly all: Snapshot;
   readonly recent: Snapshot;
   readonly bound: number | null;
+  readonly highest: bigint;
 }
 
 /** What a look reads: `recent` leaves out rows older than the position's bound, `all` does not. */
@@ -37,6 +41,12 @@ export type Scope = 'recent' | 'all';
 /** A row of the change log with the transaction that wrote it. */
 export interface ChangedRow extends StreamRow {
   readonly xid: bigint;
+}
+
+/** Where a row stands in the order of its look: by transaction, then by id. */
+export interface RowPlace {
+  readonly xid: bigint;
+  readonly id: string;
 }
 
 /** What a subscription wants of the past. */
@@ -53,12 +63,12 @@ export interface SnapshotRequest {
 }
 
 /**
- * The history of one channel. `body` is the JSON of the snapshot frame's members from `"from"` on, without braces, so
+ * The history of one channel. `body` is the JSON of the snapshot frame from its member `"from"` to the closing brace, so
  * that it is encoded once for all who ask for the same.
  */
 export interface ChannelSnapshot {
   readonly key: string;
-  readonly body: string;
+  readonly body: SharedText;
 }
 
 /** Thrown by a reader when a request asks for more than it may; the message names the value and the limit. */
@@ -90,21 +100,40 @@ export interface OtherRun {
 /** The first position of a stream: nothing before it is owed. */
 export interface Beginning {
   readonly position: Position;
-  /** The highest transaction id that stands in the table (0 where there is none). */
-  readonly highest: bigint;
   /** Epoch ms at which the newest row arrived, null where there is none. */
   readonly newestArrival: number | null;
 }
 
-/** A batch of a look, in (xid, id) order. */
+/** Most rows of one batch. */
+export const BATCH_ROWS = 1000;
+
+/** A batch of a look, in (xid, id) order; no two of its frames are of the same channel. */
 export interface Batch {
   readonly from: Position;
   readonly to: Position;
   readonly rows: readonly ChangedRow[];
 }
 
+/** Thrown where positions of one run of the database server are read by, and another run answers. */
+export class OtherRunError extends Error {}
+
+/** What was committed earlier, read again from the table. */
+export interface Past {
+  /**
+   * The rows that are visible at `to` and were not at `from`, in (xid, id) order, in batches. Throws OtherRunError.
+   *
+   * @param after leaves out rows up to this place.
+   * @param limit most rows that are read.
+   */
+  read(from: Position, to: Position, after: RowPlace | null, limit: number): AsyncIterable<readonly ChangedRow[]>;
+  /** Whether a row of this transaction is in the table. */
+  has(xid: bigint): Promise<boolean>;
+}
+
 /** A stream's table as a log of what was committed to it. Every method throws where the database does not answer. */
 export interface ChangeLog {
+  /** Null where the table cannot tell what was committed when. */
+  readonly past: Past | null;
   begin(): Promise<Beginning>;
   /**
    * Hands every row that became visible since `from` to `sink`, in batches, exactly once.

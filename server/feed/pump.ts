@@ -3,7 +3,9 @@
  * correct with the doorbell cut, for then the tick rings.
  */
 import type { Via } from '../../shared/protocol.ts';
-import type { Batch, Beginning, ChangeLog, Clock, HeldPosition, Look, Position, Scope } from './ports.ts';
+import type { Batch, Beginning, ChangeLog, Clock, HeldPosition, Look, Position, RowPlace, Scope } from './ports.ts';
+import { OtherRunError } from './ports.ts';
+import { clipPosition } from './position.ts';
 import { SentRows } from './sent.ts';
 
 /**
@@ -63,8 +65,8 @@ export class Pump {
   readonly #tickOnly: boolean;
   #position: Position | null = null;
   #sent: SentRows | null = null;
-  /** True after a look broke off between batches: the next one covers the same ground. */
-  #brokenOff = false;
+  /** A look that broke off between batches, with the last row that it handed on: it is read to its end first. */
+  #brokenOff: { readonly from: Position; readonly to: Position; readonly last: RowPlace } | null = null;
   /** Whether the last look found rows. */
   #found = false;
   #wish: Wish | null = null;
@@ -199,50 +201,72 @@ export class Pump {
     if (this.#position === null || this.#sent === null) {
       const beginning = await this.#log.begin();
       this.#position = beginning.position;
-      this.#sent = new SentRows(beginning.position, beginning.highest, this.#clock.now(), this.#reachMs);
+      this.#sent = new SentRows(beginning.position, this.#clock.now(), this.#reachMs);
       this.#events.begun(beginning);
     }
     const held = this.#holders.length > 0;
     this.#found = false;
+    await this.#finishBrokenOff(this.#sent, wish.cause);
     const look = await this.#lookOn(this.#position, this.#sent, wish, held);
-    this.#position = look.position;
-    if (wish.scope === 'all') this.#sent.mark(look.position, this.#clock.now());
-    this.#brokenOff = false;
-    this.#events.reached(look.position);
+    this.#brokenOff = null;
+    const position = { ...look.position, highest: this.#sent.highest };
+    this.#position = position;
+    if (wish.scope === 'all' || held) this.#sent.mark(position, this.#clock.now());
+    this.#events.reached(position);
     if (look.held !== null) this.#handOver(look.held);
     return look.unsettled;
   }
 
+  /**
+   * Reads a look that broke off to its end, as it would have gone on: so the cursors of the frames that it sent stay
+   * true. A table that cannot be read so keeps account of what it handed on by itself.
+   */
+  async #finishBrokenOff(sent: SentRows, cause: Cause): Promise<void> {
+    const { past } = this.#log;
+    if (this.#brokenOff === null || past === null) return;
+    const { from, to, last } = this.#brokenOff;
+    const sink = this.#sink(sent, cause, null);
+    try {
+      for await (const rows of past.read(from, to, last, Number.MAX_SAFE_INTEGER)) sink({ from, to, rows });
+      this.#position = { ...to, highest: sent.highest };
+    } catch (error) {
+      // The next look finds the same and starts again from an older position.
+      if (!(error instanceof OtherRunError)) throw error;
+    }
+    this.#brokenOff = null;
+  }
+
   /** Looks, and where another run of the server answers, from an older position without what was sent. */
   async #lookOn(from: Position, sent: SentRows, wish: Wish, hold: boolean): Promise<Look> {
-    const first = await this.#log.look(from, wish.scope, hold, this.#sink(sent, wish.cause, this.#brokenOff));
+    const first = await this.#log.look(from, wish.scope, hold, this.#sink(sent, wish.cause, null));
     if (!('otherRun' in first)) return first;
-    const start = sent.restart(first.otherRun);
+    const current = first.otherRun;
+    const start = sent.restart(current);
     if (start === null) {
-      this.#position = first.otherRun;
-      this.#sent = new SentRows(first.otherRun, first.otherRun.all.xmax - 1n, this.#clock.now(), this.#reachMs);
-      this.#events.rewound(first.otherRun);
+      this.#position = current;
+      this.#sent = new SentRows(current, this.#clock.now(), this.#reachMs);
+      this.#events.rewound(current);
     }
-    const again = await this.#log.look(
-      start ?? first.otherRun,
-      'all',
-      hold,
-      this.#sink(this.#sent ?? sent, wish.cause, start !== null),
-    );
+    // To whoever resumes, the look goes on from what was delivered: what lies before that was left out of it.
+    const known = start === null ? null : clipPosition(from, sent.highest, current.run);
+    const sink = this.#sink(this.#sent ?? sent, wish.cause, known);
+    const again = await this.#log.look(start ?? current, 'all', hold, sink);
     if ('otherRun' in again) throw new Error('the database server changed twice within one look');
     return again;
   }
 
-  #sink(sent: SentRows, cause: Cause, repeated: boolean): (batch: Batch) => void {
-    const unsent = repeated ? sent.unsentOnly() : null;
-    return (batch) => {
-      const rows = unsent === null ? batch.rows : unsent(batch.rows);
-      if (rows.length === 0) return;
-      // From here on a failure leaves rows delivered that the next look meets again.
-      this.#brokenOff = true;
+  /** Hands rows on; `known`, where some of them may have been sent before: the position that the rest is new since. */
+  #sink(sent: SentRows, cause: Cause, known: Position | null): (batch: Batch) => void {
+    const unsent = known === null ? null : sent.unsentOnly();
+    return ({ from, to, rows: read }) => {
+      const rows = unsent === null ? read : unsent(read);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      // From here on a failure leaves rows delivered that the next look would meet again.
+      this.#brokenOff = { from: known ?? from, to, last };
       this.#found = true;
       sent.add(rows, this.#clock.now());
-      this.#events.rows({ from: batch.from, to: batch.to, rows }, cause);
+      this.#events.rows({ from: known ?? from, to, rows }, cause);
     };
   }
 

@@ -6,8 +6,8 @@ import { parseRange, RANGE_HELP } from '../../shared/range.ts';
 import type { Detail } from '../../shared/rows.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { isStreamName, STREAM_NAMES } from '../../shared/streams.ts';
+import { parseCursor } from './cursor.ts';
 import type { SnapshotRequest } from './ports.ts';
-import { parseCursor } from './position.ts';
 
 /** Limits that a server may set for its connections; the defaults are the contract's. */
 export interface FeedLimits {

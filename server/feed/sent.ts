@@ -1,7 +1,7 @@
 /**
  * What a stream delivered lately, so that a look which has to go over the same ground again can leave it out. Ground is
- * covered twice after a crash or failover of the database (transaction ids are reused there, so the look starts from an
- * older position) and after a look that broke off between two batches.
+ * covered twice after a crash or failover of the database: transaction ids are reused there, so the look starts from an
+ * older position.
  */
 
 import type { ChangedRow, Position } from './ports.ts';
@@ -26,12 +26,16 @@ export class SentRows {
 
   /**
    * @param reachMs how far back a repeated look starts; two ticks cover what a crash can take back.
-   * @param highest the highest transaction id in the table.
    */
-  constructor(position: Position, highest: bigint, time: number, reachMs: number) {
+  constructor(position: Position, time: number, reachMs: number) {
     this.#marks = [{ time, position }];
-    this.#highest = highest;
+    this.#highest = position.highest;
     this.#reachMs = reachMs;
+  }
+
+  /** The highest transaction id of the rows in the table and of those that were delivered since. */
+  get highest(): bigint {
+    return this.#highest;
   }
 
   /** Notes rows that are being delivered. */

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../../shared/protocol.ts';
 import { CLOSE } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
+import type { Credit } from './credit.ts';
 import type { OutFrame } from './frames.ts';
 import { controlFrame } from './frames.ts';
 import type { Entry, Lane, LaneOwner } from './lane.ts';
@@ -11,11 +12,11 @@ import { parseClientFrame } from './requests.ts';
 
 /** All that the feed knows of a socket. */
 export interface Transport {
+  /** What was written and what of it was taken; kept by the transport. */
+  readonly credit: Credit;
   /** Writes frames in order, in one go. */
   write(frames: readonly OutFrame[]): void;
   close(code: number, reason: string): void;
-  /** Resolves once little enough is buffered for another snapshot; never rejects, not even when the socket closes. */
-  drained(): Promise<void>;
 }
 
 /** What a session needs of the hub. */
@@ -28,7 +29,16 @@ export interface SessionHost {
   closeLane(stream: StreamName, lane: Lane): void;
   /** Has `session.flush` called when it is time to write. */
   dirty(session: Session): void;
+  /** Has `session.pulse` called from time to time, until it says that nothing waits. */
+  press(session: Session): void;
+  /** Counts a client that was closed for being too slow. */
+  gaveUp(): void;
 }
+
+/** A client that takes this long for what it was sent is slow: it stays behind, and is not only reading a burst (F7). */
+const SLOW_MS = 1500;
+/** A client that has taken nothing for this long, with much under way, is closed. */
+const DEADLINE_MS = 8000;
 
 /** Times of events within a sliding window; used for the limits on frames and errors. */
 class Window {
@@ -57,7 +67,11 @@ export class Session implements LaneOwner {
   readonly #placed = new Map<string, { readonly entry: Entry; readonly lane: Lane }>();
   readonly #frames = new Window(1000);
   readonly #errors = new Window(60_000);
+  /** Lanes that wait for room. */
+  readonly #pressed = new Set<Lane>();
+  #waiting: (() => void)[] = [];
   #out: OutFrame[] = [];
+  #queued = 0;
   #closed = false;
 
   constructor(host: SessionHost, transport: Transport) {
@@ -67,10 +81,6 @@ export class Session implements LaneOwner {
 
   get clock(): Clock {
     return this.#host.clock;
-  }
-
-  get pointLimit(): number {
-    return this.#host.limits.points;
   }
 
   /** Takes a text frame of the client. */
@@ -119,6 +129,7 @@ export class Session implements LaneOwner {
   send(frame: OutFrame): void {
     if (this.#closed) return;
     this.#out.push(frame);
+    this.#queued += frame.text.length + (frame.tail?.text.length ?? 0);
     if (this.#out.length === 1) this.#host.dirty(this);
   }
 
@@ -127,13 +138,68 @@ export class Session implements LaneOwner {
     if (this.#out.length === 0 || this.#closed) return;
     const frames = this.#out;
     this.#out = [];
+    this.#queued = 0;
     this.#transport.write(frames);
   }
 
-  async drained(): Promise<void> {
+  get hasRoom(): boolean {
+    return this.#transport.credit.hasRoom(this.clock.now(), this.#queued);
+  }
+
+  get isDrained(): boolean {
+    return this.#transport.credit.isDrainedWith(this.#queued);
+  }
+
+  async room(): Promise<void> {
     // What waits for a flush must be on its way first, or it would never count as taken.
     this.flush();
-    await this.#transport.drained();
+    if (this.#closed || this.hasRoom) return;
+    this.#host.press(this);
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  excuse(): void {
+    this.flush();
+    this.#transport.credit.excuse();
+  }
+
+  press(lane: Lane): void {
+    this.#pressed.add(lane);
+    this.#host.press(this);
+  }
+
+  giveUp(): void {
+    if (this.#closed) return;
+    this.#host.gaveUp();
+    this.#transport.close(CLOSE.slowConsumer, 'too far behind; come back with the last cursor');
+    this.closed();
+  }
+
+  /** The client has taken something: those who wait for room go on. */
+  acknowledged(): void {
+    if (this.#closed || (this.#pressed.size === 0 && this.#waiting.length === 0)) return;
+    if (this.hasRoom) {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const resolve of waiting) resolve();
+    }
+    const lanes = [...this.#pressed];
+    this.#pressed.clear();
+    for (const lane of lanes) lane.advance();
+  }
+
+  /** Looks whether the client keeps up; false where nothing waits for it. */
+  pulse(): boolean {
+    if (this.#closed) return false;
+    const { credit } = this.#transport;
+    const now = this.clock.now();
+    if (!credit.isDrainedWith(0) && credit.silentMs(now) > DEADLINE_MS) {
+      this.giveUp();
+      return false;
+    }
+    if (credit.lagMs(now) > SLOW_MS && !credit.isExcused) for (const lane of this.#pressed) lane.slow();
+    this.acknowledged();
+    return this.#pressed.size > 0 || this.#waiting.length > 0;
   }
 
   /** Sends an error frame (F11); too many of them end the connection (F10). */
@@ -150,7 +216,7 @@ export class Session implements LaneOwner {
   placed(entry: Entry, lane: Lane): void {
     const { id } = entry.request;
     const earlier = this.#placed.get(id);
-    if (earlier !== undefined) earlier.lane.drop(earlier.entry);
+    if (earlier !== undefined && earlier.entry !== entry) earlier.lane.drop(earlier.entry);
     this.#placed.set(id, { entry, lane });
   }
 
@@ -176,6 +242,8 @@ export class Session implements LaneOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#out = [];
+    this.#pressed.clear();
+    for (const resolve of this.#waiting.splice(0)) resolve();
     for (const [stream, lane] of this.#lanes) {
       lane.close();
       this.#host.closeLane(stream, lane);

@@ -1,25 +1,19 @@
-/** The WebSocket at /feed: who may connect, and the socket as the feed core knows it. */
-import type { Socket } from 'node:net';
+/** The WebSocket at /feed: who may connect, and what comes in. */
 import websocket from '@fastify/websocket';
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import type { Frame } from '../../shared/protocol.ts';
 import { CLOSE, PROTOCOL_VERSION } from '../../shared/protocol.ts';
-import type { OutFrame } from '../feed/frames.ts';
 import { controlFrame } from '../feed/frames.ts';
 import type { Hub } from '../feed/hub.ts';
 import { parseQuery } from '../feed/requests.ts';
-import type { Session, Transport } from '../feed/session.ts';
-import { preparedFrame } from './text-frame.ts';
+import type { Session } from '../feed/session.ts';
+import { CLOSE_TIMEOUT_MS, SocketTransport } from './feed-socket.ts';
 
 /** Frames above this are a breach of WebSocket itself (1009); up to it, an oversized one gets an error. */
 const LARGEST_PAYLOAD = 1_048_576;
-/** A snapshot waits while more than this is unsent. */
-const SNAPSHOT_ROOM = 262_144;
-/** A client with more than this unsent is closed: it has not read for long, and the memory is not its own. */
-const UNSENT_LIMIT = 33_554_432;
-/** How long a closing handshake may take before the socket is cut. */
-const CLOSE_TIMEOUT_MS = 1000;
+/** How often each client is looked at: whether it answers, and whether it keeps up. */
+const WATCH_MS = 1000;
 
 /** What the feed needs. */
 export interface FeedOptions {
@@ -39,10 +33,23 @@ export interface FeedOptions {
 /** RFC 6455's registry: try again later. */
 const TRY_LATER = 1013;
 
-/** Registers the route. WebSocket compression stays off: a delta is too small to be worth its memory. */
+/** A client, from its first frame to its close. */
+interface Connection {
+  readonly session: Session;
+  readonly transport: SocketTransport;
+  readonly address: string;
+}
+
+/**
+ * Registers the route. Compression is negotiated for snapshots, which are compressed once for all; a delta is too small to
+ * be worth it, and no client has a compressor of its own.
+ */
 export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) => {
   await app.register(websocket, {
-    options: { maxPayload: LARGEST_PAYLOAD, perMessageDeflate: false },
+    options: {
+      maxPayload: LARGEST_PAYLOAD,
+      perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+    },
     // The clients have been told good-bye by then; who does not answer in time is cut.
     preClose: (done: () => void) => {
       const cut = setTimeout(() => {
@@ -54,25 +61,57 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
       });
     },
   });
-  const open = new Map<string, number>();
+  const addresses = new Map<string, number>();
+  const connections = new Set<Connection>();
+  const { heartbeatMs, hub } = options;
+  const beat = setInterval(() => {
+    for (const { transport } of connections) transport.ping();
+  }, heartbeatMs);
+  const watch = setInterval(
+    () => {
+      for (const { session, transport } of connections) if (transport.answers(heartbeatMs)) session.pulse();
+    },
+    Math.min(WATCH_MS, heartbeatMs),
+  );
+  app.addHook('onClose', async () => {
+    clearInterval(beat);
+    clearInterval(watch);
+  });
+
+  function accept(socket: WebSocket, request: FastifyRequest): void {
+    const transport = new SocketTransport(socket, request.raw.socket);
+    const session = hub.open(transport);
+    const connection: Connection = { session, transport, address: request.ip };
+    connections.add(connection);
+    addresses.set(connection.address, (addresses.get(connection.address) ?? 0) + 1);
+    socket.on('message', (data, isBinary) => receive(session, data, isBinary, options.frameBytes));
+    socket.on('pong', (data) => {
+      if (transport.credit.pong(data.toString('latin1'), Date.now())) session.acknowledged();
+    });
+    socket.on('close', () => {
+      connections.delete(connection);
+      hub.close(session);
+      const left = (addresses.get(connection.address) ?? 1) - 1;
+      if (left > 0) addresses.set(connection.address, left);
+      else addresses.delete(connection.address);
+    });
+    // The close event follows and does what is to be done.
+    socket.on('error', (error) => app.log.debug({ err: error }, 'a feed connection failed'));
+    session.send(controlFrame(options.hello()));
+    for (const wanted of parseQuery(queryOf(request), hub.limits)) session.request(wanted);
+  }
+
   app.get('/feed', { websocket: true }, (socket, request) => {
-    const connections = open.get(request.ip) ?? 0;
     const refusal =
-      connections >= options.connectionsPerAddress
+      (addresses.get(request.ip) ?? 0) >= options.connectionsPerAddress
         ? { code: TRY_LATER, reason: `at most ${options.connectionsPerAddress} connections an address` }
         : refusalOf(request, options);
     if (refusal === null) {
-      open.set(request.ip, connections + 1);
-      socket.on('close', () => {
-        const left = (open.get(request.ip) ?? 1) - 1;
-        if (left > 0) open.set(request.ip, left);
-        else open.delete(request.ip);
-      });
-      accept(socket, request, options);
-    } else {
-      socket.on('error', (error) => request.log.debug({ err: error }, 'a refused client broke off'));
-      socket.close(refusal.code, refusal.reason);
+      accept(socket, request);
+      return;
     }
+    socket.on('error', (error) => request.log.debug({ err: error }, 'a refused client broke off'));
+    socket.close(refusal.code, refusal.reason);
   });
 };
 
@@ -95,21 +134,6 @@ function queryOf(request: FastifyRequest): URLSearchParams {
   return new URLSearchParams(start < 0 ? '' : request.url.slice(start + 1));
 }
 
-function accept(socket: WebSocket, request: FastifyRequest, options: FeedOptions): void {
-  const { hub, heartbeatMs, frameBytes } = options;
-  const session = hub.open(new SocketTransport(socket, request.raw.socket));
-  socket.on('message', (data, isBinary) => receive(session, data, isBinary, frameBytes));
-  const stopWatching = watch(socket, request.raw.socket, heartbeatMs);
-  socket.on('close', () => {
-    stopWatching();
-    hub.close(session);
-  });
-  // The close event follows and does what is to be done.
-  socket.on('error', (error) => request.log.debug({ err: error }, 'a feed connection failed'));
-  session.send(controlFrame(options.hello()));
-  for (const wanted of parseQuery(queryOf(request), hub.limits)) session.request(wanted);
-}
-
 function receive(session: Session, data: WebSocket.RawData, isBinary: boolean, frameBytes: number): void {
   const bytes = Array.isArray(data)
     ? Buffer.concat(data)
@@ -118,70 +142,4 @@ function receive(session: Session, data: WebSocket.RawData, isBinary: boolean, f
   else if (bytes.length > frameBytes) {
     session.refuse('bad_frame', `a frame of ${bytes.length} bytes; at most ${frameBytes} are accepted`, undefined);
   } else session.receive(bytes.toString('utf8'));
-}
-
-/**
- * Pings the peer and cuts it when it answered nothing within two heartbeats (F13). Whatever it has taken of what was
- * written counts as an answer: a slow reader's pong stands in the queue behind it.
- */
-function watch(socket: WebSocket, raw: Socket, heartbeatMs: number): () => void {
-  let silent = 0;
-  let taken = 0;
-  socket.on('pong', () => {
-    silent = 0;
-  });
-  const timer = setInterval(() => {
-    const takenNow = raw.bytesWritten - raw.writableLength;
-    if (takenNow > taken && raw.writableLength > 0) silent = 0;
-    taken = takenNow;
-    if (silent >= 2) {
-      socket.terminate();
-      return;
-    }
-    silent += 1;
-    socket.ping();
-  }, heartbeatMs);
-  return () => clearInterval(timer);
-}
-
-/** A WebSocket that frames are written to as they are, past the library, so that each is made once for all clients. */
-class SocketTransport implements Transport {
-  readonly #socket: WebSocket;
-  readonly #raw: Socket;
-
-  constructor(socket: WebSocket, raw: Socket) {
-    this.#socket = socket;
-    this.#raw = raw;
-  }
-
-  write(frames: readonly OutFrame[]): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#raw.writableLength > UNSENT_LIMIT) {
-      this.close(CLOSE.slowConsumer, 'too far behind');
-      return;
-    }
-    this.#raw.cork();
-    for (const frame of frames) this.#raw.write(preparedFrame(frame));
-    this.#raw.uncork();
-  }
-
-  close(code: number, reason: string): void {
-    this.#socket.close(code, reason);
-    // A peer that does not answer the close would otherwise be kept for half a minute.
-    setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS).unref();
-  }
-
-  async drained(): Promise<void> {
-    const raw = this.#raw;
-    if (raw.destroyed || raw.writableLength <= SNAPSHOT_ROOM) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        raw.off('drain', done);
-        raw.off('close', done);
-        resolve();
-      };
-      raw.on('drain', done);
-      raw.on('close', done);
-    });
-  }
 }

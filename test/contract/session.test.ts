@@ -108,32 +108,48 @@ describe('a subscription', () => {
     expect(feed.database.held).toBe(0);
   });
 
-  it('F6 that hands back where it stands is resumed, one that missed something is told', async () => {
+  it('F6 that hands back where it stands is resumed, and sent what it missed', async () => {
     client.say(SUBSCRIBE);
     await feed.clock.pass(10);
-    const cursor = client.feed.frames.flatMap((frame) => (frame.type === 'synced' ? [frame.cursor] : []))[0];
+    const cursor = client.feed.resumable('s')?.since;
     const again = feed.connect();
+    again.feed.resumeFrom('s', { ids: new Map(), since: cursor ?? null });
     again.say({ ...SUBSCRIBE, range: '1h', since: cursor });
     await feed.clock.pass(10);
     expect(again.feed.frames[0]).toMatchObject({ type: 'subscribed', resumed: true });
     expect(again.feed.frames.map(({ type }) => type)).toEqual(['subscribed', 'synced']);
-    feed.insert('BTC/USDT');
+    const id = Number(feed.insert('BTC/USDT'));
+    feed.pump.ring();
+    await feed.clock.pass(10);
     const late = feed.connect();
+    late.feed.resumeFrom('s', { ids: new Map(), since: cursor ?? null });
     late.say({ ...SUBSCRIBE, range: '1h', since: cursor });
     await feed.clock.pass(10);
-    expect(late.feed.frames.map(({ type }) => type)).toEqual(['subscribed', 'gap', 'snapshot', 'synced']);
-    expect(late.feed.frames[1]).toMatchObject({ reason: 'replay_exhausted', key: null });
+    expect(late.feed.frames.map(({ type }) => type)).toEqual(['subscribed', 'delta', 'synced']);
+    expect(late.feed.frames[1]).toMatchObject({ via: 'replay', rows: [{ id }] });
+    expect(late.feed.breach).toBeNull();
   });
 
   it('F11 waits for a database that is away, then is told that it is unavailable', async () => {
     feed.database.away = true;
-    client.say(SUBSCRIBE);
+    client.say({ ...SUBSCRIBE, range: '1h' });
     await feed.clock.pass(5000);
     expect(last()).toMatchObject({ type: 'error', id: 's', code: 'unavailable' });
     feed.database.away = false;
-    client.say(SUBSCRIBE);
+    client.say({ ...SUBSCRIBE, range: '1h' });
     await feed.clock.pass(2000);
     expect(types().slice(-2)).toEqual(['subscribed', 'synced']);
+  });
+
+  it('F2 without a range is placed even while the database is away', async () => {
+    feed.database.away = true;
+    client.say(SUBSCRIBE);
+    await feed.clock.pass(10);
+    expect(types()).toEqual(['subscribed', 'synced']);
+    const id = Number(feed.insert('BTC/USDT'));
+    feed.database.away = false;
+    await feed.clock.pass(12_000);
+    expect(client.feed.ids('s', 'BTC/USDT')).toEqual(new Set([id]));
   });
 
   it('F11 of a stream that is off is told why, at once and when it goes off later', async () => {

@@ -22,10 +22,10 @@ export async function readFrames(
       ...request,
     } as const;
     for await (const { key, body } of readSnapshot(client, stream, asked)) {
-      const text = `{"type":"snapshot","id":"a","stream":"${stream.name}","key":${JSON.stringify(key)},"cursor":"c",${body}}`;
+      const text = `{"type":"snapshot","id":"a","stream":"${stream.name}","key":${JSON.stringify(key)},"cursor":"c",${body.text}`;
       const frame = serverFrame.parse(JSON.parse(text));
       if (frame.type !== 'snapshot') throw new Error(`a ${frame.type} came out`);
-      read.push({ frame, body });
+      read.push({ frame, body: body.text });
     }
     return read;
   } finally {

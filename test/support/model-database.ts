@@ -11,11 +11,14 @@ import type {
   HeldPosition,
   Look,
   OtherRun,
+  Past,
   Position,
+  RowPlace,
   Scope,
   Snapshot,
   SnapshotRequest,
 } from '../../server/feed/ports.ts';
+import { OtherRunError } from '../../server/feed/ports.ts';
 
 interface StoredRow extends ChangedRow {
   readonly bornIn: number;
@@ -30,6 +33,10 @@ export interface Transaction {
 
 function visible(snapshot: Snapshot, xid: bigint): boolean {
   return xid < snapshot.xmax && !snapshot.running.includes(xid);
+}
+
+function inFeedOrder(a: RowPlace, b: RowPlace): number {
+  return a.xid === b.xid ? Number(a.id) - Number(b.id) : a.xid < b.xid ? -1 : 1;
 }
 
 export class ModelDatabase {
@@ -99,7 +106,7 @@ export class ModelDatabase {
 
   position(): Position {
     const snapshot = this.snapshot();
-    return { run: `epoch~${this.#run}`, all: snapshot, recent: snapshot, bound: null };
+    return { run: `epoch~${this.#run}`, all: snapshot, recent: snapshot, bound: null, highest: snapshot.xmax - 1n };
   }
 
   /** The rows that a snapshot shows. */
@@ -107,11 +114,40 @@ export class ModelDatabase {
     return [...this.committed];
   }
 
+  #past(): Past {
+    const model = this;
+    return {
+      async *read(from, to, after, limit) {
+        let place = after;
+        for (let left = limit; left > 0; ) {
+          await Promise.resolve();
+          if (model.away) throw new Error('the database is away');
+          if (to.run !== model.position().run) throw new OtherRunError('another run');
+          const page = model.committed
+            .filter(({ xid }) => visible(to.all, xid) && !visible(from.all, xid))
+            .sort(inFeedOrder)
+            .filter((row) => place === null || inFeedOrder(row, place) > 0)
+            .slice(0, Math.min(left, model.batchRows));
+          if (page.length === 0) return;
+          yield page;
+          place = page.at(-1) ?? null;
+          left -= page.length;
+        }
+      },
+      has: async (xid) => {
+        await Promise.resolve();
+        return model.committed.some((row) => row.xid === xid);
+      },
+    };
+  }
+
   log(): ChangeLog {
     return {
+      past: this.#past(),
       begin: async (): Promise<Beginning> => {
         await Promise.resolve();
-        return { position: this.position(), highest: this.#logged, newestArrival: null };
+        const highest = this.committed.reduce((most, { xid }) => (xid > most ? xid : most), 0n);
+        return { position: { ...this.position(), highest }, newestArrival: null };
       },
       look: async (from, scope, hold, sink) => {
         this.#looks += 1;
@@ -133,7 +169,7 @@ export class ModelDatabase {
     // As the real query: by transaction ids alone, never by what this model knows besides.
     const fresh = this.committed
       .filter(({ xid }) => (xid >= from.all.xmax && xid < to.all.xmax) || from.all.running.includes(xid))
-      .sort((a, b) => (a.xid === b.xid ? Number(a.id) - Number(b.id) : a.xid < b.xid ? -1 : 1));
+      .sort(inFeedOrder);
     const shown = this.shown();
     for (let start = 0; start < fresh.length; start += this.batchRows) {
       if (this.failAfterBatches === 0) {
@@ -158,8 +194,8 @@ export class ModelDatabase {
         const ids = rows.filter((row) => row.key === key && visible(position.all, row.xid)).map(({ id }) => Number(id));
         const body =
           `"from":null,"to":null,"reduced":false,"bucket_ms":null,"rows_total":${ids.length},` +
-          `"series":[{"name":null,"columns":{"id":${JSON.stringify(ids)}}}]`;
-        yield { key, body };
+          `"series":[{"name":null,"columns":{"id":${JSON.stringify(ids)}}}]}`;
+        yield { key, body: { text: body } };
       }
     };
     return {

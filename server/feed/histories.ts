@@ -1,0 +1,225 @@
+/**
+ * History for subscribers, read once for all who ask for the same within a few seconds, so that a thousand pages that come
+ * back at once cost one query each distinct picture. Who is given history that is a moment old reads the deltas after it
+ * from the log.
+ */
+import type { SharedText } from './frames.ts';
+import type { FeedLog } from './log.ts';
+import type { ChannelSnapshot, Clock, HeldPosition, SnapshotRequest } from './ports.ts';
+import type { SubscriptionRequest } from './requests.ts';
+
+/** How long history is given to others who ask for the same. */
+const SHARED_MS = 5000;
+/** Above this many frames since, reading anew costs a client less than catching up. */
+const SHARED_FRAMES = 1000;
+/** How long a subscription waits for the database before it is told that there is none. */
+const PLACING_MS = 3000;
+
+/** Thrown where the database does not answer in time. */
+export class AwayError extends Error {}
+
+/** Thrown where clients that take their history slowly already keep too much of it in memory. */
+export class FullError extends Error {}
+
+/** What history is asked for: one request for all who ask for the same. */
+export type HistoryWish = NonNullable<SubscriptionRequest['history']> & { readonly keys: readonly string[] | null };
+
+/** Asks the pump for a held position; the result withdraws the request. */
+export type Hold = (holder: (held: HeldPosition) => void) => () => void;
+
+/** What the readings of one stream report and are bounded by. */
+export interface HistoryEvents {
+  /** A history is being read from the database. */
+  read(): void;
+  failed(error: unknown): void;
+  /** Makes a snapshot's body ready for all who will get it. */
+  prepare(body: SharedText): Promise<void>;
+  /** Bytes of history that came into memory, or (negative) left it. False where there is no room for more. */
+  room(bytes: number): boolean;
+}
+
+/** A place in the feed: the number of the first frame after it, and its cursor. */
+export interface HistoryPlace {
+  readonly number: number;
+  readonly cursor: string;
+}
+
+/** A held position with its place in the feed. */
+export interface HeldPlace extends HistoryPlace {
+  readonly held: HeldPosition;
+}
+
+/** The history of a request at one position, filled as it is read. */
+export class History {
+  /** Where the history stands; rejects where the database does not answer. */
+  readonly placed: Promise<HistoryPlace>;
+  readonly #snapshots: ChannelSnapshot[] = [];
+  #number: number | null = null;
+  #state: 'reading' | 'read' | { readonly error: unknown } = 'reading';
+  #wake: () => void = () => {};
+  #more: Promise<void>;
+  #users = 0;
+  #bytes = 0;
+  readonly #room: HistoryEvents['room'];
+
+  constructor(place: () => Promise<HeldPlace>, wish: SnapshotRequest, events: HistoryEvents) {
+    this.#room = events.room;
+    this.#more = new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    const placing = place();
+    this.placed = placing.then(({ number, cursor }) => {
+      this.#number = number;
+      return { number, cursor };
+    });
+    placing.then(
+      async ({ held }) => {
+        events.read();
+        try {
+          for await (const snapshot of held.read(wish)) {
+            const bytes = snapshot.body.text.length;
+            if (!events.room(bytes)) throw new FullError('too much history is waiting to be taken; subscribe again');
+            this.#bytes += bytes;
+            await events.prepare(snapshot.body);
+            this.#snapshots.push(snapshot);
+            this.#signal();
+          }
+          this.#state = 'read';
+        } catch (error) {
+          this.#state = { error };
+        }
+        this.#signal();
+        this.#freeIfUnused();
+        await held.release().catch(events.failed);
+      },
+      // Whoever waits for the place hears of it.
+      () => undefined,
+    );
+    // Nobody may be left to hear of it.
+    this.placed.catch(() => undefined);
+  }
+
+  /** Number of the first frame after it; null until that is known. */
+  get number(): number | null {
+    return this.#number;
+  }
+
+  /** Every channel's snapshot, in order; each caller takes them at a pace of its own. Throws where reading failed. */
+  async *snapshots(): AsyncGenerator<ChannelSnapshot> {
+    await this.placed;
+    for (let next = 0; ; ) {
+      const snapshot = this.#snapshots[next];
+      if (snapshot !== undefined) {
+        next += 1;
+        yield snapshot;
+      } else if (this.#state === 'reading') await this.#more;
+      else if (this.#state === 'read') return;
+      else throw this.#state.error;
+    }
+  }
+
+  /** Keeps it in memory until the result is called. */
+  use(): () => void {
+    this.#users += 1;
+    let mine = true;
+    return () => {
+      if (!mine) return;
+      mine = false;
+      this.#users -= 1;
+      this.#freeIfUnused();
+    };
+  }
+
+  #freeIfUnused(): void {
+    if (this.#users > 0 || this.#state === 'reading') return;
+    this.#room(-this.#bytes);
+    this.#bytes = 0;
+    this.#snapshots.length = 0;
+  }
+
+  #signal(): void {
+    const wake = this.#wake;
+    this.#more = new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    wake();
+  }
+}
+
+/** The histories of one stream that may be shared at the moment. */
+export class Histories {
+  readonly #log: FeedLog;
+  readonly #clock: Clock;
+  readonly #events: HistoryEvents;
+  readonly #pointLimit: number;
+  readonly #shared = new Map<string, History>();
+  #hold: Hold | null = null;
+
+  constructor(log: FeedLog, clock: Clock, pointLimit: number, events: HistoryEvents) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#pointLimit = pointLimit;
+    this.#events = events;
+  }
+
+  /** Gives it a pump, or takes it away (null) where the stream is off. */
+  follow(hold: Hold | null): void {
+    this.#hold = hold;
+    this.forget();
+  }
+
+  /** What was read is void: the next who asks has it read anew. */
+  forget(): void {
+    this.#shared.clear();
+  }
+
+  /**
+   * History of a request, whose position is not before the frame of number `least`.
+   *
+   * @returns the history, which the caller lets go by `done`.
+   */
+  ask(wish: HistoryWish, least: number): { readonly history: History; readonly done: () => void } {
+    const name = JSON.stringify([wish.keys, wish.range, wish.resolution]);
+    const known = this.#shared.get(name);
+    if (known !== undefined && this.#isFresh(known, least)) return { history: known, done: known.use() };
+    const request: SnapshotRequest = { ...wish, now: this.#clock.now(), pointLimit: this.#pointLimit };
+    const history = new History(() => this.place(), request, this.#events);
+    const done = history.use();
+    const share = history.use();
+    this.#shared.set(name, history);
+    const forget = (): void => {
+      share();
+      if (this.#shared.get(name) === history) this.#shared.delete(name);
+    };
+    history.placed.then(
+      () => this.#clock.after(SHARED_MS, forget),
+      () => forget(),
+    );
+    return { history, done };
+  }
+
+  /**
+   * A position that is reached after this call, held open.
+   *
+   * @throws AwayError where the database does not answer.
+   */
+  async place(): Promise<HeldPlace> {
+    return new Promise((resolve, reject) => {
+      const late = new AwayError('the database does not answer; subscribe again when a heartbeat says database: up');
+      const withdraw = this.#hold?.((held) => {
+        giveUp();
+        resolve({ held, number: this.#log.end, cursor: this.#log.mark() });
+      });
+      const giveUp = this.#clock.after(PLACING_MS, () => {
+        withdraw?.();
+        reject(late);
+      });
+    });
+  }
+
+  #isFresh(history: History, least: number): boolean {
+    const { number } = history;
+    if (number === null) return true;
+    return number >= least && number >= this.#log.start && this.#log.end - number <= SHARED_FRAMES;
+  }
+}
