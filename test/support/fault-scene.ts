@@ -68,10 +68,10 @@ export class Scene {
 
   /** Empties the tables, waits until everybody is live, and sets the writers to work. */
   static async start(options: SceneOptions): Promise<Scene> {
-    await withClient(options.config, emptyTables);
+    const { config, seed, load, streams = STREAM_NAMES } = options;
+    await withClient(config, (client) => emptyTables(client, streams));
     const scene = new Scene(options);
     await scene.everybodyLive();
-    const { config, seed, load, streams = STREAM_NAMES } = options;
     scene.#writers = new Writers(config, { seed, streams, ...load });
     await scene.writers.more(20);
     return scene;
@@ -123,7 +123,7 @@ export class Scene {
   async agree({ gapsExcuse = false } = {}): Promise<void> {
     this.comeBack();
     await this.writers.stop();
-    const truth = await withClient(this.#options.config, readTruth);
+    const truth = await withClient(this.#options.config, (client) => readTruth(client, this.#streams));
     await vi.waitFor(
       () => {
         this.#check();

@@ -45,10 +45,10 @@ export interface TrueRow {
 /** What is in the tables, by stream and by the number of the row. */
 export type Truth = ReadonlyMap<StreamName, ReadonlyMap<number, TrueRow>>;
 
-/** Reads what was committed. Throws where two rows of a table have one number, for then they could not be told apart. */
-export async function readTruth(client: pg.Client): Promise<Truth> {
+/** Reads what was committed to the streams' tables. Throws where two rows of a table have one number, for then they could not be told apart. */
+export async function readTruth(client: pg.Client, streams: readonly StreamName[]): Promise<Truth> {
   const truth = new Map<StreamName, ReadonlyMap<number, TrueRow>>();
-  for (const stream of STREAM_NAMES) {
+  for (const stream of streams) {
     const { rows } = await client.query<{ id: number; key: string; time: number; value: string }>(
       `select id, ${STREAMS[stream].key.name} as key, (extract(epoch from "timestamp") * 1000)::float8 as time,
          ${MARK_COLUMNS[stream]}::text as value from ${stream}`,
@@ -61,8 +61,8 @@ export async function readTruth(client: pg.Client): Promise<Truth> {
 }
 
 /** Takes every row of the tables away. */
-export async function emptyTables(client: pg.Client): Promise<void> {
-  for (const stream of STREAM_NAMES) await client.query(`delete from ${stream}`);
+export async function emptyTables(client: pg.Client, streams: readonly StreamName[]): Promise<void> {
+  for (const stream of streams) await client.query(`delete from ${stream}`);
 }
 
 /** Rows of one statement, column by column. */
