@@ -4,7 +4,7 @@
  */
 import type { StreamName } from '../shared/streams.ts';
 import { Cursors } from './feed/cursors.ts';
-import { type Phase, sameWant } from './feed/subscriptions.ts';
+import { type Phase, sameWant } from './feed/phase.ts';
 import { deadlineOf, type Row, TRANSITIONS } from './feed/transitions.ts';
 import type { Effect, EventName, FeedCounts, FeedEvent, Scene, State, StateName, Want } from './feed/types.ts';
 

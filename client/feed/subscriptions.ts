@@ -7,18 +7,8 @@ import { backoff } from '../../shared/backoff.ts';
 import type { Frame, ServerFrame } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { encodeClientFrame } from './frames.ts';
+import { chainsOf, idOf, matches, type Phase, sameWant } from './phase.ts';
 import type { Scene, Want } from './types.ts';
-
-/** Where a subscription stands. `off`: the server refuses the stream and says why; it is asked again from time to time. */
-export type Phase =
-  /** To be asked for at `at`; `drop` is the subscription that it replaces, still open on the server. */
-  | { readonly name: 'queued'; readonly at: number; readonly drop: string | null }
-  | { readonly name: 'asked'; readonly id: string }
-  /** `resumed`: the rows since the cursor come, in place of a history. */
-  | { readonly name: 'receiving'; readonly id: string; readonly chains: Map<string, string>; readonly resumed: boolean }
-  | { readonly name: 'live'; readonly id: string; readonly chains: Map<string, string>; readonly since: number }
-  | { readonly name: 'gap'; readonly id: string; readonly chains: Map<string, string> }
-  | { readonly name: 'off'; readonly reason: string; readonly retryAt: number; readonly asking: string | null };
 
 interface Entry {
   want: Want;
@@ -37,28 +27,6 @@ export type SubscriptionFrame = Extract<
   ServerFrame,
   { type: 'subscribed' | 'snapshot' | 'synced' | 'delta' | 'gap' | 'unsubscribed' | 'error' }
 >;
-
-/** The chains of a phase that takes data; null in the others. */
-function chainsOf(phase: Phase): Map<string, string> | null {
-  return phase.name === 'receiving' || phase.name === 'live' || phase.name === 'gap' ? phase.chains : null;
-}
-
-/** The id that a phase's frames carry; null where none is to be expected. */
-function idOf(phase: Phase): string | null {
-  if (phase.name === 'queued') return null;
-  return phase.name === 'off' ? phase.asking : phase.id;
-}
-
-function matches(want: Want, key: string): boolean {
-  return want.keys === null || want.keys.includes(key);
-}
-
-/** Whether two wants ask for the same rows in the same fineness. */
-export function sameWant(a: Want, b: Want): boolean {
-  if (a.stream !== b.stream || a.range !== b.range || a.points !== b.points) return false;
-  if (a.keys === null || b.keys === null) return a.keys === b.keys;
-  return a.keys.length === b.keys.length && a.keys.every((key, index) => key === b.keys?.[index]);
-}
 
 /** All subscriptions of one connection. Lives and dies with it. */
 export class Subscriptions {
@@ -199,10 +167,8 @@ export class Subscriptions {
     if (rows.length > 0) scene.emit({ type: 'delta', frame: rows === frame.rows ? frame : { ...frame, rows } });
   }
 
-  #subscribed(entry: Entry, { id, resumed: isSaid }: Frame<'subscribed'>, scene: Scene): void {
+  #subscribed(entry: Entry, { id, resumed }: Frame<'subscribed'>, scene: Scene): void {
     const { stream } = entry.want;
-    // A server that says so to a page that holds nothing is not believed: it would stay without a history.
-    const resumed = isSaid && scene.cursors.has(stream);
     entry.phase = { name: 'receiving', id, chains: new Map(), resumed };
     if (resumed) {
       scene.counts.resumes += 1;
@@ -234,7 +200,6 @@ export class Subscriptions {
       return;
     }
     chains.set(frame.key, frame.cursor);
-    scene.cursors.forget(frame.stream);
     scene.emit({ type: 'snapshot', frame });
   }
 

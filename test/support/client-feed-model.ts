@@ -1,67 +1,50 @@
 /**
- * A model of the feed's other side for the client's machine: a database of numbered rows, a server that speaks the
- * contract, and a transport whose frames move one at a time, so that it can be cut between any two. No timers, no sockets.
+ * The world around the client's machine: a model of the server, a transport that can be cut between any two frames, and
+ * the series of the page's charts, which take in what the machine says. No timers, no sockets.
  */
 import { Feed, type FeedEvent, type News, type Want } from '../../client/feed.ts';
-import type { ServerFrame } from '../../shared/protocol.ts';
-import { subscribeFrame, unsubscribeFrame } from '../../shared/protocol.ts';
-import { isStreamName, STREAMS, type StreamName } from '../../shared/streams.ts';
-
-export const HEARTBEAT_MS = 5000;
+import { RANGES } from '../../client/model.ts';
+import { type Picture, StreamSeries } from '../../client/series.ts';
+import { type ServerFrame, serverFrame, subscribeFrame } from '../../shared/protocol.ts';
+import type { StreamName } from '../../shared/streams.ts';
+import { ModelServer } from './client-feed-server.ts';
+import { rangeMs, valueColumn } from './client-feed-stream.ts';
 
 /** What most tests want. */
 export const WANT: Want = { stream: 'funding_rates', keys: ['BTC/USDT'], range: '24h', points: 1200 };
 
-interface Subscription {
+/** The one subscription of a stream that the client asked for last, as its contract sees it. */
+interface Asked {
   readonly id: string;
-  readonly stream: StreamName;
-  readonly keys: readonly string[] | null;
-  /** Snapshots that are owed, as of the position that was taken when they began to be; null: live. */
-  owed: { key: string; ids: number[]; cursor: string }[] | null;
-  /** Deltas of the stream that wait behind what is owed. */
-  held: ServerFrame[];
-  /** Channels whose chain the client can know. */
-  readonly started: Set<string>;
+  readonly want: string;
+  /** Whether deltas move the cursor that the client may resume from. */
+  live: boolean;
 }
-
-/** The server's side of one socket. */
-interface Session {
-  readonly socket: number;
-  greeted: boolean;
-  readonly subscriptions: Map<string, Subscription>;
-  readonly toClient: string[];
-  readonly toServer: string[];
-}
-
-const channelOf = (stream: StreamName, key: string): string => `${stream} ${key}`;
 
 /** The world around one machine. */
 export class FeedWorld {
   readonly feed: Feed;
-  now = 1_000_000;
-  build = 'build-1';
-  database: 'up' | 'down' = 'up';
-  readonly off = new Set<StreamName>();
-  /** What the page made of the news: ids by stream and key, in the order in which they came. */
-  readonly page = new Map<StreamName, Map<string, number[]>>();
+  readonly server: ModelServer;
+  readonly charts = new Map<StreamName, StreamSeries>();
   reloads = 0;
-  /** Whether the server broke its contract and lost a delta: a client knows of it by the next one only. */
-  hasLost = false;
-  session: Session | null = null;
   /** The socket that the machine uses; null after it gave it up or was told of its end. */
   #open: number | null = null;
   #wakeAt = Number.POSITIVE_INFINITY;
-  readonly #rows = new Map<StreamName, Map<string, number[]>>();
-  readonly #heads = new Map<string, string>();
-  #id = 0;
-  readonly #fresh = new Map<StreamName, Set<string>>();
   readonly #sentAt: number[] = [];
   readonly #wants = new Map<StreamName, Want>();
+  readonly #asked = new Map<StreamName, Asked>();
+  /** The newest cursor that a stream may be resumed from (F6), and for what. */
+  readonly #newest = new Map<StreamName, { readonly cursor: string; readonly want: string }>();
 
   constructor(random: () => number, wants: readonly Want[]) {
     this.feed = new Feed(random, null);
+    this.server = new ModelServer(random);
     for (const want of wants) this.want(want);
     this.tell({ type: 'start' });
+  }
+
+  get now(): number {
+    return this.server.now;
   }
 
   /** Tells the machine of an event and does what it answers. */
@@ -71,21 +54,15 @@ export class FeedWorld {
         case 'connect':
           if (this.#open !== null) throw new Error(`socket ${effect.socket} was opened beside ${this.#open}`);
           this.#open = effect.socket;
-          this.session = {
-            socket: effect.socket,
-            greeted: false,
-            subscriptions: new Map(),
-            toClient: [],
-            toServer: [],
-          };
+          this.server.open(effect.socket);
           break;
         case 'send':
-          this.#noteSend(effect.socket);
-          if (this.session?.socket === effect.socket) this.session.toServer.push(effect.text);
+          this.#noteSend(effect.socket, effect.text);
+          if (this.server.session?.socket === effect.socket) this.server.session.toServer.push(effect.text);
           break;
         case 'close':
           if (this.#open === effect.socket) this.#open = null;
-          if (this.session?.socket === effect.socket) this.session = null;
+          if (this.server.session?.socket === effect.socket) this.server.session = null;
           break;
         case 'wake':
           this.#wakeAt = this.now + effect.afterMs;
@@ -99,12 +76,15 @@ export class FeedWorld {
     }
   }
 
+  /** The visitor chooses. As on the page, what is not finer than what is loaded is there already. */
   want(want: Want): void {
-    const before = this.#wants.get(want.stream);
-    this.#wants.set(want.stream, want);
-    // As the store does: what was shown for other keys goes with the first news of the new ones; here at once.
-    if (before !== undefined && String(before.keys) !== String(want.keys)) this.page.delete(want.stream);
-    this.tell({ type: 'want', want });
+    const picture = pictureOf(want);
+    const chart = this.charts.get(want.stream) ?? new StreamSeries(want.stream, picture);
+    this.charts.set(want.stream, chart);
+    chart.ask(picture);
+    const wanted = { stream: want.stream, ...chart.picture };
+    this.#wants.set(want.stream, wanted);
+    this.tell({ type: 'want', want: wanted });
   }
 
   get wants(): readonly Want[] {
@@ -116,245 +96,148 @@ export class FeedWorld {
     const until = this.now + ms;
     for (let wakes = 0; this.#wakeAt <= until; wakes += 1) {
       if (wakes > 1000) throw new Error('the machine asks to be woken again and again, and does nothing');
-      this.now = Math.max(this.now, this.#wakeAt);
+      this.server.now = Math.max(this.now, this.#wakeAt);
       this.#wakeAt = Number.POSITIVE_INFINITY;
       this.tell({ type: 'tick' });
     }
-    this.now = until;
+    this.server.now = until;
   }
 
-  /** The ids of a channel in the database, in order. */
-  rows(stream: StreamName, key: string): readonly number[] {
-    return this.#rows.get(stream)?.get(key) ?? [];
-  }
-
-  keys(stream: StreamName): readonly string[] {
-    return [...(this.#rows.get(stream)?.keys() ?? [])];
-  }
-
-  /** Commits rows to a channel. `lose`: the server breaks its contract and sends no delta, where a client can notice it. */
+  /** Commits rows dated now. */
   commit(stream: StreamName, key: string, count: number, lose = false): void {
-    const keys = this.#rows.get(stream) ?? new Map<string, number[]>();
-    this.#rows.set(stream, keys);
-    const ids = Array.from({ length: count }, () => {
-      this.#id += 1;
-      return this.#id;
-    });
-    keys.set(key, [...(keys.get(key) ?? []), ...ids]);
-    const prev = this.#head(stream, key);
-    const cursor = `${stream}@${this.#id}`;
-    this.#heads.set(channelOf(stream, key), cursor);
-    const frame: ServerFrame = {
-      type: 'delta',
-      stream,
-      key,
-      prev,
-      cursor,
-      time: this.now,
-      via: 'notify',
-      rows: ids.map((id) => ({ id, timestamp: this.now, [STREAMS[stream].key.name]: key })),
-    };
-    for (const subscription of this.session?.subscriptions.values() ?? []) {
-      if (subscription.stream !== stream || subscription.keys?.includes(key) === false) continue;
-      if (lose && subscription.started.has(key)) {
-        this.hasLost = true;
-        continue;
-      }
-      if (subscription.owed === null) {
-        subscription.started.add(key);
-        this.#send(frame);
-      } else {
-        subscription.held.push(frame);
-      }
-    }
+    this.server.commit(stream, key, new Array<number>(count).fill(0), lose);
+  }
+
+  /** The rows of a channel's chart within its range, as `line id@time`, sorted. */
+  shown(stream: StreamName, key: string): string[] {
+    const chart = this.charts.get(stream);
+    if (chart === undefined) return [];
+    chart.slide(this.now);
+    const from = this.now - rangeMs(chart.range);
+    const lines = chart.views(this.now).find((channel) => channel.key === key)?.lines ?? [];
+    return lines
+      .flatMap(({ name, times, columns }) =>
+        [...times].map((time, index) => ({ name, time, id: columns[valueColumn(stream)]?.[index] })),
+      )
+      .filter(({ time }) => time >= from)
+      .map(({ name, id, time }) => `${name} ${id}@${time}`)
+      .sort();
+  }
+
+  /** What `shown` has to be. */
+  due(stream: StreamName, key: string): string[] {
+    const range = this.#wants.get(stream)?.range ?? '1h';
+    const rows = this.server.stream(stream).rows(key, this.now - rangeMs(range));
+    return rows.map(({ series, id, time }) => `${series} ${id}@${time}`).sort();
+  }
+
+  /** Ids of the rows in a channel's chart, ascending. */
+  ids(stream: StreamName, key: string): number[] {
+    return this.shown(stream, key)
+      .map((row) => Number(/ (\d+)@/.exec(row)?.[1]))
+      .sort((a, b) => a - b);
   }
 
   /** Moves one frame from the server to the machine; whether there was one. */
   deliver(): boolean {
-    const { session } = this;
+    const { session } = this.server;
     if (session === null) return false;
     if (!session.greeted) {
-      session.greeted = true;
       this.tell({ type: 'opened', socket: session.socket });
-      this.#send({
-        type: 'hello',
-        protocol: 1,
-        version: '1',
-        build: this.build,
-        epoch: 'e',
-        time: this.now,
-        heartbeat_ms: HEARTBEAT_MS,
-        tick_ms: 10_000,
-        demo: false,
-        streams: [],
-      });
+      this.server.greet();
     }
     const text = session.toClient.shift();
     if (text === undefined) return false;
+    this.#noteFrame(text);
     this.tell({ type: 'frame', socket: session.socket, text });
     return true;
   }
 
-  /** Has the server read one frame of the machine's; whether there was one. */
-  serve(): boolean {
-    const text = this.session?.toServer.shift();
-    if (text === undefined) return false;
-    const value: unknown = JSON.parse(text);
-    const subscribe = subscribeFrame.safeParse(value);
-    const unsubscribe = unsubscribeFrame.safeParse(value);
-    if (subscribe.success) this.#subscribe(subscribe.data);
-    else if (unsubscribe.success) {
-      this.session?.subscriptions.delete(unsubscribe.data.id);
-      this.#send({ type: 'unsubscribed', id: unsubscribe.data.id });
-    } else this.#send({ type: 'pong', time: this.now });
-    return true;
-  }
-
-  /** Pays one owed snapshot, or ends a debt that is paid; whether there was any. */
-  pay(): boolean {
-    for (const subscription of this.session?.subscriptions.values() ?? []) {
-      const { owed, id, stream } = subscription;
-      if (owed === null) continue;
-      const next = owed.shift();
-      if (next !== undefined) {
-        const { key, cursor, ids } = next;
-        subscription.started.add(key);
-        const columns = { timestamp: ids.map(() => this.now), id: ids };
-        const series = [{ name: null, columns }];
-        const rest = { from: 0, to: this.now, reduced: false, bucket_ms: null, rows_total: ids.length };
-        this.#send({ type: 'snapshot', id, stream, key, cursor, ...rest, series });
-        return true;
-      }
-      subscription.owed = null;
-      this.#send({ type: 'synced', id, cursor: `${stream}@${this.#id}` });
-      for (const frame of subscription.held.splice(0)) {
-        if (frame.type === 'delta') subscription.started.add(frame.key);
-        this.#send(frame);
-      }
-      return true;
-    }
-    return false;
-  }
-
-  /** The server drops deltas of a slow client: a gap, and fresh snapshots are owed. Null: of every channel. */
-  gap(stream: StreamName, key: string | null): void {
-    for (const subscription of this.session?.subscriptions.values() ?? []) {
-      if (subscription.stream !== stream || subscription.owed !== null) continue;
-      if (key !== null && !subscription.started.has(key)) continue;
-      const cursor = key === null ? `${stream}@${this.#id}` : this.#head(stream, key);
-      this.#send({ type: 'gap', id: subscription.id, stream, key, cursor, reason: 'slow_consumer' });
-      subscription.owed = this.#debt(stream, key === null ? (subscription.keys ?? this.keys(stream)) : [key]);
-    }
-  }
-
-  heartbeat(): void {
-    if (this.session?.greeted !== true) return;
-    this.#send({ type: 'heartbeat', time: this.now, database: this.database, doorbell: 'up', freshness: {} });
-  }
-
-  /** A frame that is none. */
-  garbage(): void {
-    if (this.session?.greeted === true) this.session.toClient.push('{"type":"delta"');
-  }
-
-  /** Says good-bye and closes once what was said is delivered. */
-  restart(): void {
-    if (this.session?.greeted !== true) return;
-    this.#send({ type: 'bye', reason: 'restart', retry_after_ms: 1000 });
+  /** Says good-bye and closes once what was said is delivered; the next server's log is empty. */
+  restart(retryAfterMs = 1000): void {
+    this.server.bye(retryAfterMs);
     while (this.deliver());
-    this.cut(true);
+    this.cut(true, 1001);
+    this.server.forgetLog();
   }
 
   /** Cuts the connection: everything under way is lost. The machine is told, or has to notice by itself. */
   cut(told: boolean, code = 1006): void {
-    const { session } = this;
-    this.session = null;
+    const { session } = this.server;
+    this.server.session = null;
     if (session === null || !told) return;
     if (this.#open === session.socket) this.#open = null;
     this.tell({ type: 'closed', socket: session.socket, code });
   }
 
-  #noteSend(socket: number): void {
+  #noteSend(socket: number, text: string): void {
     if (this.#open !== socket) throw new Error(`a frame was sent on socket ${socket}, open is ${this.#open}`);
     this.#sentAt.push(this.now);
     const recent = this.#sentAt.filter((at) => this.now - at < 1000);
     if (recent.length > 50) throw new Error(`${recent.length} frames were sent within a second; the server takes 50`);
+    const frame = subscribeFrame.safeParse(JSON.parse(text)).data;
+    if (frame === undefined) return;
+    const { id, stream, keys, range, points, since } = frame;
+    const want = JSON.stringify({ keys, range, points });
+    for (const name of this.#wants.keys()) if (name === stream) this.#asked.set(name, { id, want, live: false });
+    const newest = [...this.#newest].find(([name]) => name === stream)?.[1];
+    if (since === undefined || (newest?.cursor === since && newest.want === want)) return;
+    throw new Error(`F6 resumed ${want} of ${stream} from ${since}; the newest cursor is ${JSON.stringify(newest)}`);
+  }
+
+  /** Follows, apart from the machine, which cursor it may resume from. */
+  #noteFrame(text: string): void {
+    const frame = frameOf(text);
+    if (frame?.type === 'delta') {
+      const asked = this.#asked.get(frame.stream);
+      if (asked?.live === true) this.#newest.set(frame.stream, { cursor: frame.cursor, want: asked.want });
+    }
+    if (frame?.type !== 'synced' && frame?.type !== 'gap') return;
+    for (const [stream, asked] of this.#asked) {
+      if (asked.id !== frame.id) continue;
+      asked.live = frame.type === 'synced';
+      if (asked.live) this.#newest.set(stream, { cursor: frame.cursor, want: asked.want });
+    }
   }
 
   #learn(news: News): void {
+    const serverTime = this.now;
     switch (news.type) {
       case 'restart':
-        this.#fresh.set(news.stream, new Set());
+        this.charts.get(news.stream)?.restart();
         break;
-      case 'snapshot': {
-        const { stream, key, series } = news.frame;
-        this.#fresh.get(stream)?.add(key);
-        this.#shown(stream).set(
-          key,
-          series.flatMap(({ columns }) => (columns.id ?? []).map(Number)),
-        );
+      case 'snapshot':
+        this.charts.get(news.frame.stream)?.load(news.frame, serverTime);
         break;
-      }
-      case 'delta': {
-        const { stream, key, rows } = news.frame;
-        this.#fresh.get(stream)?.add(key);
-        const shown = this.#shown(stream);
-        const ids = shown.get(key) ?? [];
-        for (const { id } of rows) if (ids.includes(id)) throw new Error(`F4 row ${id} was shown twice`);
-        shown.set(key, [...ids, ...rows.map(({ id }) => id)]);
+      case 'delta':
+        this.charts.get(news.frame.stream)?.append(news.frame);
         break;
-      }
-      case 'synced': {
-        const fresh = this.#fresh.get(news.stream);
-        const shown = this.#shown(news.stream);
-        if (fresh !== undefined) for (const key of shown.keys()) if (!fresh.has(key)) shown.delete(key);
-        this.#fresh.delete(news.stream);
+      case 'synced':
+        this.charts.get(news.stream)?.finish();
         break;
-      }
       default:
     }
   }
+}
 
-  #shown(stream: StreamName): Map<string, number[]> {
-    const shown = this.page.get(stream) ?? new Map<string, number[]>();
-    this.page.set(stream, shown);
-    return shown;
-  }
+function pictureOf({ keys, range, points }: Want): Picture {
+  const name = RANGES.find((known) => known === range);
+  if (name === undefined) throw new Error(`the page has no range ${range}`);
+  return { keys, range: name, points };
+}
 
-  #subscribe(frame: { id: string; stream: string; keys?: string[] | undefined }): void {
-    const { id, stream, keys = null } = frame;
-    if (!isStreamName(stream)) throw new Error(`there is no stream ${stream}`);
-    if (this.off.has(stream)) {
-      this.#send({ type: 'error', id, code: 'unavailable', message: `stream ${stream} is off: tried. Wait.` });
-      return;
-    }
-    this.session?.subscriptions.set(id, {
-      id,
-      stream,
-      keys,
-      owed: this.#debt(stream, keys ?? this.keys(stream)),
-      held: [],
-      started: new Set(),
-    });
-    this.#send({ type: 'subscribed', id, stream, keys, cursor: `${stream}@${this.#id}`, resumed: false });
-  }
-
-  #debt(stream: StreamName, keys: readonly string[]): { key: string; ids: number[]; cursor: string }[] {
-    return keys.map((key) => ({ key, ids: [...this.rows(stream, key)], cursor: this.#head(stream, key) }));
-  }
-
-  #head(stream: StreamName, key: string): string {
-    return this.#heads.get(channelOf(stream, key)) ?? `${stream}@0`;
-  }
-
-  #send(frame: ServerFrame): void {
-    this.session?.toClient.push(JSON.stringify(frame));
+function frameOf(text: string): ServerFrame | null {
+  try {
+    return serverFrame.parse(JSON.parse(text));
+  } catch {
+    // A frame that is none is part of what the machine is tried with.
+    return null;
   }
 }
 
 /** Lets everything under way arrive. */
 export function settle(world: FeedWorld): void {
-  while (world.deliver() || world.serve() || world.pay());
+  while (world.deliver() || world.server.serve() || world.server.pay());
 }
 
 /** A world that is live, with one want and one row. */

@@ -1,160 +1,18 @@
 /** The client's feed machine, transition by transition. */
 import { describe, expect, test } from 'vitest';
-import { HELLO_MS, PROBE_MS } from '../../client/feed/transitions.ts';
-import type { EventName, StateName } from '../../client/feed/types.ts';
-import { Feed, type FeedEvent } from '../../client/feed.ts';
+import { ABSENCE_MOST_MS, HELLO_MS, PROBE_MS } from '../../client/feed/transitions.ts';
 import { BACKOFF_LEAST_MS, BACKOFF_MOST_MS, backoff } from '../../shared/backoff.ts';
-import { FeedWorld, HEARTBEAT_MS, liveWorld, settle, WANT } from '../support/client-feed-model.ts';
+import { FeedWorld, liveWorld, settle, WANT } from '../support/client-feed-model.ts';
+import { HEARTBEAT_MS } from '../support/client-feed-server.ts';
 
 const middle = (): number => 0.5;
 
 /** The number of the socket in use. */
 function socketOf(world: FeedWorld): number {
-  const { session } = world;
+  const { session } = world.server;
   if (session === null) throw new Error('there is no connection');
   return session.socket;
 }
-
-const REACH: { readonly [S in StateName]: () => FeedWorld } = {
-  offline: () => {
-    const world = liveWorld();
-    world.cut(true);
-    return world;
-  },
-  connecting: () => new FeedWorld(middle, [WANT]),
-  syncing: () => {
-    const world = new FeedWorld(middle, [WANT]);
-    world.deliver();
-    return world;
-  },
-  live: () => liveWorld(),
-  stale: () => {
-    const world = liveWorld();
-    world.database = 'down';
-    world.heartbeat();
-    settle(world);
-    return world;
-  },
-};
-
-/** The event as it happens to a world; `closed` and `frame` come from the socket in use, or else from an old one. */
-const EVENTS: { readonly [E in EventName]: (world: FeedWorld) => FeedEvent } = {
-  start: () => ({ type: 'start' }),
-  stop: () => ({ type: 'stop' }),
-  want: () => ({ type: 'want', want: { ...WANT, keys: ['ETH/USDT'] } }),
-  opened: (world) => ({ type: 'opened', socket: world.session?.socket ?? 0 }),
-  closed: (world) => ({ type: 'closed', socket: world.session?.socket ?? 0, code: 1006 }),
-  frame: (world) => ({ type: 'frame', socket: world.session?.socket ?? 0, text: 'no frame' }),
-  tick: () => ({ type: 'tick' }),
-  online: () => ({ type: 'online' }),
-  visible: () => ({ type: 'visible' }),
-};
-
-/** The state after each event in each state; a `frame` is one that is none. */
-const AFTER: { readonly [S in StateName]: { readonly [E in EventName]: StateName } } = {
-  offline: {
-    start: 'connecting',
-    stop: 'offline',
-    want: 'offline',
-    opened: 'offline',
-    closed: 'offline',
-    frame: 'offline',
-    tick: 'offline',
-    online: 'connecting',
-    visible: 'connecting',
-  },
-  connecting: {
-    start: 'connecting',
-    stop: 'offline',
-    want: 'connecting',
-    opened: 'connecting',
-    closed: 'offline',
-    frame: 'offline',
-    tick: 'connecting',
-    online: 'connecting',
-    visible: 'connecting',
-  },
-  syncing: {
-    start: 'syncing',
-    stop: 'offline',
-    want: 'syncing',
-    opened: 'syncing',
-    closed: 'offline',
-    frame: 'offline',
-    tick: 'syncing',
-    online: 'syncing',
-    visible: 'syncing',
-  },
-  live: {
-    start: 'live',
-    stop: 'offline',
-    want: 'syncing',
-    opened: 'live',
-    closed: 'offline',
-    frame: 'offline',
-    tick: 'live',
-    online: 'live',
-    visible: 'live',
-  },
-  stale: {
-    start: 'stale',
-    stop: 'offline',
-    want: 'stale',
-    opened: 'stale',
-    closed: 'offline',
-    frame: 'offline',
-    tick: 'stale',
-    online: 'stale',
-    visible: 'stale',
-  },
-};
-
-const STATES = ['offline', 'connecting', 'syncing', 'live', 'stale'] as const satisfies readonly StateName[];
-const NAMES = [
-  'start',
-  'stop',
-  'want',
-  'opened',
-  'closed',
-  'frame',
-  'tick',
-  'online',
-  'visible',
-] as const satisfies readonly EventName[];
-
-describe('every state at every event', () => {
-  test.each(STATES.flatMap((state) => NAMES.map((event) => ({ state, event, after: AFTER[state][event] }))))(
-    '$state at $event becomes $after',
-    ({ state, event, after }) => {
-      const world = REACH[state]();
-      expect(world.feed.state.name).toBe(state);
-      world.tell(EVENTS[event](world));
-      expect(world.feed.state.name).toBe(after);
-    },
-  );
-
-  test.each(STATES)('%s does not hear a socket that was given up', (name) => {
-    const world = REACH[name]();
-    const { state } = world.feed;
-    for (const text of [
-      'no frame',
-      '{"type":"heartbeat","time":1,"database":"down","doorbell":"up","freshness":{}}',
-      null,
-    ]) {
-      world.tell({ type: 'frame', socket: 99, text });
-    }
-    world.tell({ type: 'closed', socket: 99, code: 4401 });
-    expect(world.feed.state).toEqual(state);
-    expect(world.feed.counts.malformed).toBe(0);
-  });
-
-  test('a feed that was never started stays where it is', () => {
-    const feed = new Feed(middle, null);
-    for (const event of ['tick', 'online', 'visible', 'stop'] as const)
-      expect(feed.handle({ type: event }, 0)).toEqual([]);
-    expect(feed.state.name).toBe('offline');
-  });
-});
 
 describe('the connection', () => {
   test('F1 something else than hello first is no feed', () => {
@@ -196,7 +54,7 @@ describe('the connection', () => {
     const world = liveWorld();
     world.advance(HEARTBEAT_MS + 1);
     world.tell({ type: 'visible' });
-    expect(world.serve()).toBe(true);
+    expect(world.server.serve()).toBe(true);
     settle(world);
     world.advance(PROBE_MS);
     expect(world.feed.state.name).toBe('live');
@@ -209,21 +67,55 @@ describe('the connection', () => {
   });
 
   test('connected is not live while the database is away', () => {
-    const world = REACH.stale();
+    const world = liveWorld();
+    world.server.database = 'down';
+    world.server.heartbeat();
+    settle(world);
     expect(world.feed.state).toMatchObject({ name: 'stale', cause: 'database' });
-    world.database = 'up';
-    world.heartbeat();
+    world.server.database = 'up';
+    world.server.heartbeat();
     settle(world);
     expect(world.feed.state.name).toBe('live');
   });
 
-  test('F12 a server that says good-bye is left alone for as long as it asks', () => {
+  test.each([null, 'online', 'visible'] as const)(
+    'F12 F14 a server that says good-bye is left alone for as long as it asks, and a little longer, also at %s',
+    (type) => {
+      const world = liveWorld();
+      world.restart(1000);
+      if (type !== null) world.tell({ type });
+      const { state } = world.feed;
+      if (state.name !== 'offline' || state.retryAt === null) throw new Error(`expected a retry, got ${state.name}`);
+      expect(state.retryAt - world.now).toBeGreaterThanOrEqual(1000 + BACKOFF_LEAST_MS);
+      expect(state.refusal).toBeNull();
+      world.advance(1000);
+      expect(world.feed.state.name).toBe('offline');
+      if (type === null) world.advance(500);
+      else world.tell({ type });
+      expect(world.feed.state.name).toBe('connecting');
+    },
+  );
+
+  test('F12 nobody is sent away for good', () => {
     const world = liveWorld();
-    world.restart();
-    const { state } = world.feed;
-    if (state.name !== 'offline' || state.retryAt === null) throw new Error(`expected a retry, got ${state.name}`);
-    expect(state.retryAt - world.now).toBeGreaterThanOrEqual(1000 + BACKOFF_LEAST_MS);
-    expect(state.refusal).toBeNull();
+    world.restart(1e12);
+    world.advance(ABSENCE_MOST_MS + BACKOFF_MOST_MS);
+    expect(world.feed.state.name).toBe('connecting');
+  });
+
+  test('a clock that is set back puts nothing off', () => {
+    const world = liveWorld();
+    world.cut(true);
+    world.server.now -= 3_600_000;
+    world.tell({ type: 'tick' });
+    world.advance(1000);
+    expect(world.feed.state.name).toBe('connecting');
+    settle(world);
+    expect(world.feed.state.name).toBe('live');
+    world.server.now -= 3_600_000;
+    world.tell({ type: 'tick' });
+    world.advance(3 * HEARTBEAT_MS);
+    expect(world.feed.state.name).toBe('offline');
   });
 
   test.each([4401, 4403, 4426])('F12 close code %i is kept for the visitor and tried again slowly', (code) => {
@@ -283,7 +175,7 @@ describe('F14 the back-off', () => {
     settle(world);
     for (let second = 0; second < 10; second += 1) {
       world.advance(1000);
-      world.heartbeat();
+      world.server.heartbeat();
       settle(world);
     }
     expect(waitAfterFailure(world)).toBe(500);
@@ -291,7 +183,7 @@ describe('F14 the back-off', () => {
 
   test('a server with another build has the page reloaded, once', () => {
     const world = liveWorld();
-    world.build = 'build-2';
+    world.server.build = 'build-2';
     for (let count = 0; count < 3; count += 1) {
       world.cut(true);
       world.advance(BACKOFF_MOST_MS);

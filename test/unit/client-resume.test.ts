@@ -1,6 +1,6 @@
 /** What the page shows of a connection that was lost: the time without it hatched, then filled, stream by stream. */
 import { describe, expect, test } from 'vitest';
-import { RESUME_WITHIN_MS } from '../../client/feed/cursors.ts';
+import { Cursors, RESUME_WITHIN_MS } from '../../client/feed/cursors.ts';
 import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
 import { livePage, type Page } from '../support/client-page.ts';
 
@@ -119,6 +119,46 @@ describe('F6 a lost connection', () => {
     expect(page.rates).toEqual([1, 2, 3]);
   });
 
+  test('while a history comes has it sent anew', async () => {
+    const page = livePage();
+    await away(page, 1000);
+    expect(newest(page, 'funding_rates')?.since).toMatch(/^c\d+$/);
+    page.subscribed('funding_rates');
+    page.snapshot('funding_rates', 'BTC/USDT', [1, 2, 3]);
+    await away(page, 1000);
+    // Another server may know the old cursor, but the rows are no longer those of then.
+    expect(newest(page, 'funding_rates')?.since).toBeUndefined();
+  });
+
+  test('whose cursor is refused is made good by a history, asked for at once', async () => {
+    const page = livePage();
+    await away(page, 1000);
+    const id = page.ids.get('funding_rates') ?? '';
+    page.send({ type: 'error', id, code: 'bad_cursor', message: 'c2 is no cursor.' });
+    expect(newest(page, 'funding_rates')?.since).toBeUndefined();
+    expect(page.ids.get('funding_rates')).not.toBe(id);
+    page.subscribed('funding_rates');
+    page.snapshot('funding_rates', 'BTC/USDT', [1, 2]);
+    page.synced('funding_rates');
+    expect(page.funding).toMatchObject({ state: 'live', lostFrom: null });
+  });
+
+  test('to a stream that is off is made good when the stream is back', async () => {
+    const page = livePage();
+    const lostAt = page.clock.now();
+    const id = page.ids.get('funding_rates') ?? '';
+    page.send({ type: 'error', id, code: 'unavailable', message: 'stream funding_rates is off: tried. Wait.' });
+    expect(page.funding).toMatchObject({ state: 'off', lostFrom: lostAt });
+    await page.clock.pass(1000);
+    expect(newest(page, 'funding_rates')?.since).toMatch(/^c\d+$/);
+    page.subscribed('funding_rates', true);
+    page.delta('BTC/USDT', 2, { via: 'replay', id: 2 });
+    expect(page.funding.state).toBe('stale');
+    page.synced('funding_rates');
+    expect(page.funding).toMatchObject({ state: 'live', lostFrom: null });
+    expect(page.rates).toEqual([1, 2]);
+  });
+
   test('that is silent for a while is hatched too, and is not once it speaks', async () => {
     const page = livePage();
     const heardAt = page.clock.now();
@@ -160,6 +200,18 @@ describe('F7 a gap', () => {
     expect(page.funding).toMatchObject({ state: 'live', lostFrom: null });
     expect(page.rates).toEqual([5, 6]);
   });
+});
+
+test('what a replay brought is remembered only until it is through', () => {
+  const cursors = new Cursors();
+  const { rows, ...rest } = { rows: [{ id: 1, timestamp: 5 }], prev: 'a', cursor: 'b', time: 6 };
+  const frame = { type: 'delta', stream: 'anomalies', key: 'A', via: 'replay', ...rest, rows } as const;
+  expect(cursors.unheld(frame)).toEqual(rows);
+  cursors.note('anomalies', 'a', 0);
+  expect(cursors.unheld(frame)).toEqual(rows);
+  expect(cursors.unheld(frame)).toEqual([]);
+  cursors.note('anomalies', 'b', 0);
+  expect(cursors.unheld(frame)).toEqual(rows);
 });
 
 test('silence that a lost connection adds to is hatched from its beginning', async () => {

@@ -40,7 +40,12 @@ describe('subscriptions', () => {
     world.advance(1000);
     settle(world);
     expect(world.feed.state.name).toBe('live');
-    expect([...(world.page.get('funding_rates')?.keys() ?? [])]).toEqual(['S199']);
+    expect(
+      world.charts
+        .get('funding_rates')
+        ?.views(world.now)
+        .map(({ key }) => key),
+    ).toEqual(['S199']);
   });
 
   test('F3 a broken chain is subscribed anew at once, and with a back-off where it breaks again', () => {
@@ -50,7 +55,7 @@ describe('subscriptions', () => {
     settle(world);
     expect(world.feed.counts.breaks).toBe(1);
     expect(world.feed.phase('funding_rates')?.name).toBe('live');
-    expect(world.page.get('funding_rates')?.get('BTC/USDT')).toEqual([1, 2, 3]);
+    expect(world.ids('funding_rates', 'BTC/USDT')).toEqual([1, 2, 3]);
 
     world.commit('funding_rates', 'BTC/USDT', 1, true);
     world.commit('funding_rates', 'BTC/USDT', 1);
@@ -63,19 +68,19 @@ describe('subscriptions', () => {
 
   test.each(['BTC/USDT', null])('F7 a gap of %s is syncing until its snapshots came', (key) => {
     const world = liveWorld();
-    world.gap('funding_rates', key);
+    world.server.gap('funding_rates', key);
     world.deliver();
     expect(world.feed.state.name).toBe('syncing');
     expect(world.feed.phase('funding_rates')?.name).toBe('gap');
     world.commit('funding_rates', 'BTC/USDT', 1);
     settle(world);
     expect(world.feed.state.name).toBe('live');
-    expect(world.page.get('funding_rates')?.get('BTC/USDT')).toEqual([1, 2]);
+    expect(world.ids('funding_rates', 'BTC/USDT')).toEqual([1, 2]);
   });
 
   test('F11 a stream that is off says why, is asked again, and keeps the others from nothing', () => {
     const world = new FeedWorld(middle, [WANT, { ...WANT, stream: 'anomalies' }]);
-    world.off.add('anomalies');
+    world.server.off.add('anomalies');
     settle(world);
     expect(world.feed.state.name).toBe('live');
     expect(world.feed.phase('anomalies')).toMatchObject({
@@ -85,10 +90,10 @@ describe('subscriptions', () => {
     world.advance(BACKOFF_MOST_MS - 1);
     settle(world);
     expect(world.feed.phase('anomalies')?.name).toBe('off');
-    world.off.clear();
+    world.server.off.clear();
     for (let second = 0; second < 12; second += 1) {
       world.advance(1000);
-      world.heartbeat();
+      world.server.heartbeat();
       settle(world);
     }
     expect(world.feed.phase('anomalies')?.name).toBe('live');
@@ -96,21 +101,21 @@ describe('subscriptions', () => {
 
   test('with every stream off nothing is live', () => {
     const world = new FeedWorld(middle, [WANT]);
-    world.off.add('funding_rates');
+    world.server.off.add('funding_rates');
     settle(world);
     expect(world.feed.state).toMatchObject({ name: 'stale', cause: 'off' });
   });
 
   test('a database that is back has its streams asked for at once', () => {
     const world = new FeedWorld(() => 1, [WANT]);
-    world.off.add('funding_rates');
-    world.database = 'down';
+    world.server.off.add('funding_rates');
+    world.server.database = 'down';
     settle(world);
-    world.heartbeat();
+    world.server.heartbeat();
     settle(world);
-    world.off.clear();
-    world.database = 'up';
-    world.heartbeat();
+    world.server.off.clear();
+    world.server.database = 'up';
+    world.server.heartbeat();
     settle(world);
     expect(world.feed.state.name).toBe('live');
   });
