@@ -8,6 +8,7 @@ import { packageRoot } from '../server/root.ts';
 const BENCHMARKS = {
   latency: 'from INSERT to frame, beside a bare LISTEN',
   migrate: 'how long writers wait while a database is migrated',
+  producers: 'throughput of writers with and without the dashboard',
 } as const;
 
 const [name, ...rest] = process.argv.slice(2);
