@@ -114,7 +114,8 @@ export class Follow {
       answered: (state, event, scene) =>
         event.socket === state.socket ? this.#answered(state.attempt, event.status, scene) : state,
       tick: (state, _event, scene) => {
-        if (scene.now < state.deadline) return this.#watchAway(state, scene);
+        this.#tellOutage(scene);
+        if (scene.now < state.deadline) return state;
         scene.emit({ type: 'close', socket: state.socket });
         return this.#retry(state.attempt, `no hello within ${HELLO_MS / 1000} s`, scene);
       },
@@ -202,8 +203,8 @@ export class Follow {
   }
 
   #due(state: Extract<State, { name: 'waiting' }>, scene: Scene): State {
-    if (this.#blocked || scene.now < state.retryAt) return this.#watchAway(state, scene);
-    return this.#dial(state.attempt, scene);
+    this.#tellOutage(scene);
+    return this.#blocked || scene.now < state.retryAt ? state : this.#dial(state.attempt, scene);
   }
 
   /** The first frame must be hello (F1); then everything is subscribed to. */
@@ -347,11 +348,10 @@ export class Follow {
   }
 
   /** Tells of an outage once it has lasted. */
-  #watchAway<S extends State>(state: S, scene: Scene): S {
+  #tellOutage(scene: Scene): void {
     const words = this.#outage.tell(scene.now);
     // Before the first connection the failures themselves were told of.
     if (words !== null && this.#everOpen) say(scene, 'always', words);
-    return state;
   }
 
   #encourage(link: Link, scene: Scene): void {

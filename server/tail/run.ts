@@ -46,6 +46,7 @@ class TailRun {
   #follow: Follow | null = null;
   #wire: Wire | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #wakeAt = Number.POSITIVE_INFINITY;
   #blocked = false;
   /** True once the reader went away: nobody asked for last words. */
   #quiet = false;
@@ -123,12 +124,23 @@ class TailRun {
         if (effect.weight === 'always' || this.#host.watched || this.#args.verbose) this.#say(effect.text);
         break;
       case 'wake':
-        clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => this.#handle({ type: 'tick' }), effect.afterMs);
+        this.#wake(effect.afterMs);
         break;
       case 'end':
         void this.#end(effect.exit).catch(this.#fail);
     }
+  }
+
+  #wake(afterMs: number): void {
+    const at = performance.now() + afterMs;
+    // An event within an event may have asked for an earlier one already; that must not be put off.
+    if (at >= this.#wakeAt) return;
+    clearTimeout(this.#timer);
+    this.#wakeAt = at;
+    this.#timer = setTimeout(() => {
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.#handle({ type: 'tick' });
+    }, afterMs);
   }
 
   /** What is printed and not taken stops the reading, so that the server waits instead of this process growing. */

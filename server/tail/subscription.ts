@@ -137,7 +137,7 @@ export class Subscription {
     // What still arrives of a subscription that is being replaced is sent again by its successor.
     if (phase !== 'owed' && phase !== 'live') return WELL;
     const head = this.#chains.get(frame.key);
-    if (head !== undefined && head !== frame.prev) return this.#mend(frame, link, scene);
+    if (head !== undefined && head !== frame.prev) return this.#mend(frame, head, link, scene);
     this.#chains.set(frame.key, frame.cursor);
     this.#wholeAt = frame.time;
     const { rows } = frame;
@@ -204,8 +204,13 @@ export class Subscription {
     return { kind: 'hopeless', reason: `${this.stream} was refused: ${message} [${code}]`, exit };
   }
 
-  /** A break of the chain (F3): everything after the cursor is asked for again; where that did not help, on another connection. */
-  #mend(frame: RowFrame, link: Link, scene: Scene): Outcome {
+  /**
+   * A break of the chain (F3), which no server should leave. Everything after the cursor is asked for again; where that
+   * did not help, on another connection. What is missing lies behind the cursor unless other channels have moved that on.
+   */
+  #mend(frame: RowFrame, head: string, link: Link, scene: Scene): Outcome {
+    if (this.#phase.name === 'live' && head !== this.#cursor)
+      this.#lose('the server left a delta out', frame.key, scene);
     if (this.#broken) return { kind: 'distrust', reason: `the chain of ${this.stream} ${frame.key} is broken` };
     this.#broken = true;
     this.#say('detail', `${frame.key}: a delta is missing; asking for it again`, scene);
