@@ -1,5 +1,5 @@
 /** A client that is cut right after a frame, whichever it was, and comes back: nothing is missing and nothing is there twice. */
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
 import { type Dashboard, startDashboard } from '../support/dashboard.ts';
 import { Scene } from '../support/fault-scene.ts';
@@ -18,16 +18,19 @@ let scene: Scene;
 
 beforeAll(async () => {
   [database, other] = await Promise.all([freshDatabase({ migrated: true }), freshDatabase({ migrated: true })]);
+});
+
+beforeEach(async () => {
   // Ticks and heartbeats come often, so that cuts meet them.
   dashboard = await startDashboard(database.url, { DASHBOARD_TICK_SECONDS: '1', DASHBOARD_HEARTBEAT_SECONDS: '0.2' });
 });
 
 afterEach(async () => {
   await scene?.stop();
+  await dashboard?.stop();
 });
 
 afterAll(async () => {
-  await dashboard?.stop();
   await Promise.all([database?.drop(), other?.drop()]);
 });
 
@@ -83,7 +86,10 @@ async function cutGuest(
   const [guest] = scene.guests;
   if (guest === undefined) throw new Error('there is no guest');
   guest.cutAt(cutsAt(kind));
-  await vi.waitFor(() => expect(guest.planned).toBe(0), 20_000);
+  await vi.waitFor(() => {
+    guest.check();
+    expect(guest.planned).toBe(0);
+  }, 20_000);
   await scene.agree();
   return guest;
 }
