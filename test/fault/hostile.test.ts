@@ -84,7 +84,7 @@ class Neighbour {
         [`K${i % 5}`],
       );
       this.#written.push(rows[0]?.id ?? Number.NaN);
-      await this.feed.until(() => this.#delivered().size >= this.#written.length);
+      await this.feed.until(() => this.#delivered().has(this.#written.at(-1) ?? Number.NaN));
     }
   }
 
@@ -109,7 +109,9 @@ class Neighbour {
     }
     await this.#work;
     const deltas = this.feed.of('delta');
-    const ids = this.feed.deltaIds();
+    const first = Math.min(...this.#written);
+    // What an earlier test wrote may come too: a snapshot that is shared stands where it was read, and deltas follow.
+    const ids = this.feed.deltaIds().filter((id) => id >= first);
     expect(new Set(ids)).toEqual(new Set(this.#written));
     expect(ids).toHaveLength(this.#written.length);
     const heads = new Map<string, string>();
