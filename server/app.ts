@@ -84,7 +84,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     rowLimit: limits.pageRows,
   });
   await app.register(healthRoutes, { status, counters, version: deps.version, now, startedAt, mayRead });
-  await app.register(metricsRoutes, { status, counters, now, startedAt });
+  await app.register(metricsRoutes, { counters, hub: deps.hub, now, startedAt });
   await app.register(asyncApiRoutes, { version: deps.version, limits });
   await app.register(pageRoutes, { clientDir: deps.clientDir });
   return app;

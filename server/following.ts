@@ -8,7 +8,7 @@ import { systemClock } from './clock.ts';
 import { SnapshotLog } from './db/changes.ts';
 import type { LateDatabase } from './db/database.ts';
 import { Doorbell, type DoorbellFault, type ProbeOutcome } from './db/doorbell.ts';
-import { inspect, reasonOf, type StreamInspection } from './db/inspect.ts';
+import { type Inspection, inspect, reasonOf, type StreamInspection, shortfallOf } from './db/inspect.ts';
 import { OverlapLog } from './db/overlap.ts';
 import { errorCode, isDatabaseAway } from './db/queryable.ts';
 import { Runs, STANDBY } from './db/run.ts';
@@ -18,15 +18,9 @@ import type { Position } from './feed/ports.ts';
 import { epochOf } from './feed/position.ts';
 import { Pump } from './feed/pump.ts';
 import type { SelfMeasurement } from './measured.ts';
-import type { Counters, Fault, ServiceStatus, StreamStatus } from './status.ts';
+import type { Counters, Fault, ServiceStatus, StreamShortfall, StreamStatus } from './status.ts';
 
 const RETRY_MS = 1000;
-/** What is less of a stream whose table was not migrated. */
-const INEXACT = {
-  reason:
-    'its table has no cursor column, so rows come with the tick alone, found by their time of writing, which rests on assumptions',
-  mend: 'To make it immediate and exact, run: npm run migrate',
-} as const;
 /** Own errors that mean that nobody answers: the pool was not opened yet, or its server says nothing when it is asked. */
 const AWAY_CODES = new Set(['database_away', 'database_silent']);
 /** SQL states that say that a table is not what it was: undefined table, column, function; insufficient privilege. */
@@ -49,6 +43,8 @@ export class Following implements ServiceStatus {
   readonly #pumps = new Map<StreamName, Pump>();
   /** Whether a followed stream has the exact cursor; absent where it is off. */
   readonly #exact = new Map<StreamName, boolean>();
+  /** What the streams with the weaker one fall short of. */
+  readonly #shortfalls = new Map<StreamName, StreamShortfall>();
   readonly #streams = new Map<StreamName, StreamStatus>(STREAM_NAMES.map((name) => [name, { state: 'starting' }]));
   /** When each stream was last rung for, by a clock that never goes back. */
   readonly #rungAt = new Map<StreamName, number>();
@@ -127,7 +123,7 @@ export class Following implements ServiceStatus {
         for (const { stream } of streams) await this.#turnOff(stream, STANDBY.reason, STANDBY.mend);
         return;
       }
-      for (const inspection of streams) await this.#judge(inspection);
+      for (const inspection of streams) await this.#judge(inspection, server);
       this.#listen();
     } catch (error) {
       this.#failed(error, 'the database could not be inspected');
@@ -137,7 +133,7 @@ export class Following implements ServiceStatus {
     }
   }
 
-  async #judge(inspection: StreamInspection): Promise<void> {
+  async #judge(inspection: StreamInspection, server: Inspection['server']): Promise<void> {
     const { stream } = inspection;
     const fault = reasonOf(inspection);
     if (fault !== null) {
@@ -149,6 +145,9 @@ export class Following implements ServiceStatus {
     // Migrated while it was followed by the weaker cursor, or the other way round.
     if (exact !== undefined) await this.#turnOff(stream, 'its table has changed', 'Subscribe again');
     this.#exact.set(stream, inspection.cursorColumn);
+    const shortfall = shortfallOf(inspection, server, this.#options.tickMs);
+    if (shortfall === null) this.#shortfalls.delete(stream);
+    else this.#shortfalls.set(stream, { cursor: 'overlap', ...shortfall });
     if (inspection.foreignCursorValues) {
       this.#options.log.warn({ stream }, 'rows carry transaction ids of another server; run: npm run migrate');
     }
@@ -188,7 +187,7 @@ export class Following implements ServiceStatus {
       { tickMs, pause: () => hub.pause, tickOnly: !cursorColumn },
     );
     this.#pumps.set(stream, pump);
-    hub.start(stream, { hold: (holder) => pump.hold(holder), past: log.past });
+    hub.start(stream, { placer: pump, past: log.past });
     pump.tick();
   }
 
@@ -196,12 +195,13 @@ export class Following implements ServiceStatus {
     this.#setDatabase('up');
     this.#epoch = epochOf(position.run);
     if (this.stream(stream).state === 'live') return;
-    if (this.#exact.get(stream) === false) {
-      this.#streams.set(stream, { state: 'live', ...INEXACT });
-      this.#options.log.warn({ stream, ...INEXACT }, 'stream is live, but neither immediate nor exact');
-    } else {
+    const shortfall = this.#shortfalls.get(stream);
+    if (shortfall === undefined) {
       this.#streams.set(stream, { state: 'live' });
       this.#options.log.info({ stream }, 'stream is live');
+    } else {
+      this.#streams.set(stream, { state: 'live', ...shortfall });
+      this.#options.log.warn({ stream, ...shortfall }, 'stream is live, but neither immediate nor exact');
     }
   }
 

@@ -20,10 +20,11 @@ import { prepareShared } from './http/text-frame.ts';
 import type { Running } from './lifetime.ts';
 import { SelfMeasurement } from './measured.ts';
 import { packageRoot, packageVersion } from './root.ts';
+import { returnTimes } from './spread.ts';
 import { Counters } from './status.ts';
 
-/** Clients are asked to come back within this many ms of a planned stop, each at a time of its own. */
-const RETURN_SPREAD_MS = 3000;
+/** How long a stop waits for a database that does not answer. */
+const STOP_MS = 2500;
 const CACHE_READING_MS = 5000;
 
 /** Undoes what was started so far, newest first. */
@@ -110,7 +111,8 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
     startedAt: Date.now(),
   });
   undo.add(() => app.close());
-  undo.add(() => hub.goodbye('the server is stopping', () => Math.round(250 + Math.random() * RETURN_SPREAD_MS)));
+  undo.add(() => hub.goodbye('the server is stopping', returnTimes(hub.clients, Math.random)));
+  undo.add(() => database.giveUpAfter(STOP_MS));
   const address = await app.listen({ host: config.host, port: config.port });
   return { address, stop: () => undo.run() };
 }

@@ -3,6 +3,10 @@ import type pg from 'pg';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import type { ChannelSnapshot, HeldPosition, Position, SnapshotRequest } from '../feed/ports.ts';
 import { readSnapshot } from './history.ts';
+import { readCells } from './queryable.ts';
+
+/** A connection that has not begun by then is frozen. */
+const ANSWER_TIMEOUT_MS = 5000;
 
 export class HeldSnapshot {
   readonly client: pg.PoolClient;
@@ -20,7 +24,10 @@ export class HeldSnapshot {
   static async open(pool: pg.Pool, stream: StreamDeclaration): Promise<HeldSnapshot> {
     const client = await pool.connect();
     try {
-      await client.query('begin isolation level repeatable read read only');
+      await readCells(client, {
+        text: 'begin isolation level repeatable read read only',
+        query_timeout: ANSWER_TIMEOUT_MS,
+      });
     } catch (error) {
       client.release(true);
       throw error;

@@ -9,7 +9,7 @@ import type { Snapshot } from '../feed/ports.ts';
 import { parseSnapshot } from '../feed/position.ts';
 import type { Cells, Queryable } from './queryable.ts';
 
-const identity = z.tuple([z.object({ system: z.string(), timeline: z.string() })]);
+const identity = z.tuple([z.object({ system: z.string(), timeline: z.string(), database: z.string() })]);
 
 /** SQL that prints when the server was started, in microseconds since the epoch: cheap, so every look asks for it. */
 const STARTED_AT = `(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text`;
@@ -62,18 +62,19 @@ export class Runs {
   readonly #names = new Map<string, string>();
 
   /**
-   * The run's name, `<epoch>~<start>`: the epoch stays the same while the server's history does (system identifier and
-   * timeline), the start changes with every start of the server.
+   * The run's name, `<epoch>~<start>`: the epoch stays the same while the history of this database does (the server's
+   * system identifier and timeline, the database's oid), the start changes with every start of the server.
    */
   async name(startedAt: string, db: Queryable): Promise<string> {
     const known = this.#names.get(startedAt);
     if (known !== undefined) return known;
     const result = await db.query(
       `select (select system_identifier::text from pg_control_system()) as system,
-              substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline`,
+              substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline,
+              (select oid::text from pg_database where datname = current_database()) as database`,
     );
-    const [{ system, timeline }] = identity.parse(result.rows);
-    const epoch = createHash('sha256').update(`${system}:${timeline}`).digest('hex').slice(0, 10);
+    const [{ system, timeline, database }] = identity.parse(result.rows);
+    const epoch = createHash('sha256').update(`${system}:${timeline}:${database}`).digest('hex').slice(0, 10);
     const name = `${epoch}~${BigInt(startedAt).toString(36)}`;
     this.#names.set(startedAt, name);
     return name;

@@ -1,7 +1,7 @@
 /**
- * History for subscribers, read once for all who ask for the same within a few seconds, so that a thousand pages that come
- * back at once cost one query each distinct picture. Who is given history that is a moment old reads the deltas after it
- * from the log.
+ * History for subscribers, read once for all who ask for the same while it is as new as can be, and in a storm for all who
+ * ask within a few seconds, so that a thousand pages that come back at once cost one query for each distinct picture. Who
+ * is given history that is a moment old reads the deltas after it from the log.
  */
 import type { SharedText } from './frames.ts';
 import type { FeedLog } from './log.ts';
@@ -12,6 +12,8 @@ import type { SubscriptionRequest } from './requests.ts';
 const SHARED_MS = 5000;
 /** Above this many frames since, reading anew costs a client less than catching up. */
 const SHARED_FRAMES = 1000;
+/** From so many askers on for the same within SHARED_MS it is a storm, and what is a little old is good enough. */
+const STORM_ASKERS = 16;
 /** How long a subscription waits for the database before it is told that there is none. */
 const PLACING_MS = 3000;
 
@@ -24,8 +26,13 @@ export class FullError extends Error {}
 /** What history is asked for: one request for all who ask for the same. */
 export type HistoryWish = NonNullable<SubscriptionRequest['history']> & { readonly keys: readonly string[] | null };
 
-/** Asks the pump for a held position; the result withdraws the request. */
-export type Hold = (holder: (held: HeldPosition) => void) => () => void;
+/** What histories ask of their stream's pump; the results withdraw the request. */
+export interface Placer {
+  /** A position that a look after this call leads to, held open. */
+  hold(holder: (held: HeldPosition) => void): () => void;
+  /** Calls `reached` when a look that began after this call is through. */
+  reach(reached: () => void): () => void;
+}
 
 /** What the readings of one stream report and are bounded by. */
 export interface HistoryEvents {
@@ -146,14 +153,20 @@ export class History {
   }
 }
 
+/** A history with how often it, or what stood in its place within the same few seconds, was asked for. */
+interface Shared {
+  readonly history: History;
+  askers: number;
+}
+
 /** The histories of one stream that may be shared at the moment. */
 export class Histories {
   readonly #log: FeedLog;
   readonly #clock: Clock;
   readonly #events: HistoryEvents;
   readonly #pointLimit: number;
-  readonly #shared = new Map<string, History>();
-  #hold: Hold | null = null;
+  readonly #shared = new Map<string, Shared>();
+  #placer: Placer | null = null;
 
   constructor(log: FeedLog, clock: Clock, pointLimit: number, events: HistoryEvents) {
     this.#log = log;
@@ -163,8 +176,8 @@ export class Histories {
   }
 
   /** Gives it a pump, or takes it away (null) where the stream is off. */
-  follow(hold: Hold | null): void {
-    this.#hold = hold;
+  follow(placer: Placer | null): void {
+    this.#placer = placer;
     this.forget();
   }
 
@@ -177,25 +190,19 @@ export class Histories {
    * History of a request, whose position is not before the frame of number `least`.
    *
    * @returns the history, which the caller lets go by `done`.
+   * @throws AwayError where the database does not answer.
    */
-  ask(wish: HistoryWish, least: number): { readonly history: History; readonly done: () => void } {
+  async ask(wish: HistoryWish, least: number): Promise<{ readonly history: History; readonly done: () => void }> {
     const name = JSON.stringify([wish.keys, wish.range, wish.resolution]);
     const known = this.#shared.get(name);
-    if (known !== undefined && this.#isFresh(known, least)) return { history: known, done: known.use() };
-    const request: SnapshotRequest = { ...wish, now: this.#clock.now(), pointLimit: this.#pointLimit };
-    const history = new History(() => this.place(), request, this.#events);
-    const done = history.use();
-    const share = history.use();
-    this.#shared.set(name, history);
-    const forget = (): void => {
-      share();
-      if (this.#shared.get(name) === history) this.#shared.delete(name);
-    };
-    history.placed.then(
-      () => this.#clock.after(SHARED_MS, forget),
-      () => forget(),
-    );
-    return { history, done };
+    if (known !== undefined) {
+      known.askers += 1;
+      // Whether it is as new as can be, only a look can tell; it is made for all who ask at the time.
+      if (known.history.number !== null && known.askers < STORM_ASKERS) await this.#reach();
+    }
+    const now = this.#shared.get(name);
+    if (now !== undefined && this.#isFresh(now, wish, least)) return { history: now.history, done: now.history.use() };
+    return this.#read(name, wish, now?.askers ?? 1);
   }
 
   /**
@@ -204,22 +211,58 @@ export class Histories {
    * @throws AwayError where the database does not answer.
    */
   async place(): Promise<HeldPlace> {
+    return this.#inTime((placer, resolve) =>
+      placer.hold((held) => resolve({ held, number: this.#log.end, cursor: this.#log.mark() })),
+    );
+  }
+
+  async #reach(): Promise<void> {
+    return this.#inTime<void>((placer, resolve) => placer.reach(() => resolve()));
+  }
+
+  async #inTime<T>(ask: (placer: Placer, resolve: (value: T) => void) => () => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      const late = new AwayError('the database does not answer; subscribe again when a heartbeat says database: up');
-      const withdraw = this.#hold?.((held) => {
-        giveUp();
-        resolve({ held, number: this.#log.end, cursor: this.#log.mark() });
-      });
+      const withdraw =
+        this.#placer === null
+          ? null
+          : ask(this.#placer, (value) => {
+              giveUp();
+              resolve(value);
+            });
       const giveUp = this.#clock.after(PLACING_MS, () => {
         withdraw?.();
-        reject(late);
+        reject(new AwayError('the database does not answer; subscribe again when a heartbeat says database: up'));
       });
     });
   }
 
-  #isFresh(history: History, least: number): boolean {
+  #read(name: string, wish: HistoryWish, askers: number): { readonly history: History; readonly done: () => void } {
+    const request: SnapshotRequest = { ...wish, now: this.#clock.now(), pointLimit: this.#pointLimit };
+    const history = new History(() => this.place(), request, this.#events);
+    const done = history.use();
+    const share = history.use();
+    const shared: Shared = { history, askers };
+    this.#shared.set(name, shared);
+    const forget = (): void => {
+      share();
+      if (this.#shared.get(name) === shared) this.#shared.delete(name);
+    };
+    history.placed.then(
+      () => this.#clock.after(SHARED_MS, forget),
+      () => forget(),
+    );
+    return { history, done };
+  }
+
+  #isFresh({ history, askers }: Shared, { keys }: HistoryWish, least: number): boolean {
     const { number } = history;
     if (number === null) return true;
-    return number >= least && number >= this.#log.start && this.#log.end - number <= SHARED_FRAMES;
+    if (number < least || number < this.#log.start || this.#log.end - number > SHARED_FRAMES) return false;
+    if (askers >= STORM_ASKERS) return true;
+    for (let at = number; at < this.#log.end; at += 1) {
+      const key = this.#log.at(at)?.key;
+      if (keys === null || (key !== undefined && keys.includes(key))) return false;
+    }
+    return true;
   }
 }

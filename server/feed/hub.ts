@@ -5,7 +5,7 @@ import type { StreamName } from '../../shared/streams.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import type { SharedText } from './frames.ts';
 import { controlFrame } from './frames.ts';
-import type { Hold } from './histories.ts';
+import type { Placer } from './histories.ts';
 import { Histories } from './histories.ts';
 import type { LaneOwner, StreamPort } from './lane.ts';
 import { Lane } from './lane.ts';
@@ -42,7 +42,7 @@ export interface HubLimits extends FeedLimits {
 
 /** Where a stream's rows come from. */
 export interface StreamSource {
-  readonly hold: Hold;
+  readonly placer: Placer;
   readonly past: Past | null;
 }
 
@@ -100,9 +100,9 @@ export class Hub implements SessionHost {
   }
 
   /** Makes a stream known, with the source that lanes read its positions and its past from. */
-  start(stream: StreamName, { hold, past }: StreamSource): void {
+  start(stream: StreamName, { placer, past }: StreamSource): void {
     const entry = this.#stream(stream);
-    entry.histories.follow(hold);
+    entry.histories.follow(placer);
     entry.past = past;
     entry.off = null;
   }

@@ -235,7 +235,7 @@ export class Lane {
   #startAtOnce(debt: Debt): boolean {
     const { entry } = debt;
     if (debt.kind !== 'start' || debt.since !== null || entry.request.history !== null) return false;
-    if (this.#port.log.base === null) return false;
+    if (!this.#port.log.hasBegun) return false;
     const cursor = this.#port.log.mark();
     this.#start(entry, cursor, false);
     this.#synced(entry, cursor);
@@ -311,7 +311,7 @@ export class Lane {
 
   /** Waits until the stream has a position. */
   async #begun(check: () => void): Promise<void> {
-    if (this.#port.log.base !== null) return;
+    if (this.#port.log.hasBegun) return;
     const { held } = await this.#port.histories.place();
     await held.release();
     check();
@@ -347,8 +347,9 @@ export class Lane {
     if (wish === null) return;
     const { log, histories, name } = this.#port;
     const asked = { ...wish, keys: keys === null ? null : [...keys] };
-    const { history, done } = histories.ask(asked, this.#sentTo);
+    const { history, done } = await histories.ask(asked, this.#sentTo);
     try {
+      check();
       const { number, cursor } = await history.placed;
       check();
       await this.#bring(number, check);

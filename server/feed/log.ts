@@ -48,15 +48,25 @@ export class FeedLog {
   /** Where everything up to the end was handed on: between looks the position, within one the last frame. */
   #cursor = '';
   #base: { readonly number: number; readonly position: Position } | null = null;
+  /** The run of the database server that the last look was of. */
+  #run = '';
 
   constructor(codec: StreamCodec, limits: LogLimits) {
     this.#codec = codec;
     this.#limits = limits;
   }
 
-  /** The position that the chains began at and the number of the first frame after it; null before the beginning. */
+  get hasBegun(): boolean {
+    return this.#base !== null;
+  }
+
+  /**
+   * The position that the log began at and the number of the first frame after it; null where it has lost that frame, or
+   * the database server has been restarted since, so that the position cannot be read by any more.
+   */
   get base(): { readonly number: number; readonly position: Position } | null {
-    return this.#base;
+    const base = this.#base;
+    return base === null || base.number < this.start || base.position.run !== this.#run ? null : base;
   }
 
   /** Number of the oldest frame that is held; equal to `end` where none is. */
@@ -79,6 +89,7 @@ export class FeedLog {
     this.#rows = 0;
     this.#bytes = 0;
     this.#base = { number: this.#end, position };
+    this.#run = position.run;
     this.#cursor = positionCursor(position);
     this.#startCursor = this.#cursor;
     this.#chainStart = this.#cursor;
@@ -86,6 +97,7 @@ export class FeedLog {
 
   /** A look is through: all that came before `position` is in the log. */
   reached(position: Position): void {
+    this.#run = position.run;
     this.#cursor = positionCursor(position);
   }
 

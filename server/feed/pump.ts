@@ -71,6 +71,7 @@ export class Pump {
   #found = false;
   #wish: Wish | null = null;
   #holders: Holder[] = [];
+  #reachers: (() => void)[] = [];
   #busy = false;
   #stopped = false;
   #settleMs = GATE_MS;
@@ -123,11 +124,21 @@ export class Pump {
     };
   }
 
+  /** Has `reached` called when a look that begins after this call is through. The result withdraws the request. */
+  reach(reached: () => void): () => void {
+    this.#reachers.push(reached);
+    this.#want('tick', 'all');
+    return () => {
+      this.#reachers = this.#reachers.filter((other) => other !== reached);
+    };
+  }
+
   /** Ends the pump; resolves when a look under way has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelTimer();
     this.#holders = [];
+    this.#reachers = [];
     await this.#idle;
   }
 
@@ -204,7 +215,10 @@ export class Pump {
       this.#sent = new SentRows(beginning.position, this.#clock.now(), this.#reachMs);
       this.#events.begun(beginning);
     }
-    const held = this.#holders.length > 0;
+    // Who asks while the look is under way waits for the next: this one's snapshot may be older than the question.
+    const holders = new Set(this.#holders);
+    const reachers = new Set(this.#reachers);
+    const held = holders.size > 0;
     this.#found = false;
     await this.#finishBrokenOff(this.#sent, wish.cause);
     const look = await this.#lookOn(this.#position, this.#sent, wish, held);
@@ -213,7 +227,11 @@ export class Pump {
     this.#position = position;
     if (wish.scope === 'all' || held) this.#sent.mark(position, this.#clock.now());
     this.#events.reached(position);
-    if (look.held !== null) this.#handOver(look.held);
+    const reached = this.#reachers.filter((reacher) => reachers.has(reacher));
+    this.#reachers = this.#reachers.filter((reacher) => !reachers.has(reacher));
+    for (const reacher of reached) reacher();
+    if (look.held !== null) this.#handOver(look.held, holders);
+    if (this.#holders.length > 0 || this.#reachers.length > 0) this.#wishFor('tick', 'all');
     return look.unsettled;
   }
 
@@ -270,10 +288,10 @@ export class Pump {
     };
   }
 
-  /** One snapshot serves every holder of this look: it is let go when the last of them has. */
-  #handOver(held: HeldPosition): void {
-    const holders = this.#holders;
-    this.#holders = [];
+  /** One snapshot serves every holder that waited for the look: it is let go when the last of them has. */
+  #handOver(held: HeldPosition, waiting: ReadonlySet<Holder>): void {
+    const holders = this.#holders.filter((holder) => waiting.has(holder));
+    this.#holders = this.#holders.filter((holder) => !waiting.has(holder));
     if (holders.length === 0) {
       void held.release();
       return;

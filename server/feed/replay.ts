@@ -11,6 +11,7 @@ import type { Histories } from './histories.ts';
 import type { FeedLog } from './log.ts';
 import type { Missed, NoReplay } from './missed.ts';
 import type { Position } from './ports.ts';
+import { OtherRunError } from './ports.ts';
 import { epochOf, isNotAfter } from './position.ts';
 import type { SubscriptionRequest } from './requests.ts';
 
@@ -44,19 +45,30 @@ export class ReplayLost extends Error {}
 export async function planReplay(source: ReplaySource, since: string, check: () => void): Promise<Replay | NoReplay> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const known = source.log.find(since);
-    const replay = known === null ? await readMissed(source, since, check) : { channels: [], number: known };
-    if (typeof replay === 'string' || replay.number >= source.log.start) return replay;
+    try {
+      const replay = known === null ? await readMissed(source, since, tries, check) : { channels: [], number: known };
+      if (typeof replay === 'string' || replay.number >= source.log.start) return replay;
+    } catch (error) {
+      // The database server was restarted a moment ago: a look finds out.
+      if (!(error instanceof OtherRunError)) throw error;
+      check();
+    }
   }
   return 'replay_exhausted';
 }
 
-async function readMissed(source: ReplaySource, since: string, check: () => void): Promise<Replay | NoReplay> {
+async function readMissed(
+  source: ReplaySource,
+  since: string,
+  tries: number,
+  check: () => void,
+): Promise<Replay | NoReplay> {
   const { log, histories } = source;
   const cursor = parseCursor(since);
   if (cursor === null) return 'replay_exhausted';
   const { base } = log;
   // Where the log reaches back to its beginning, that is the same place for all who come back after a restart.
-  let start = base !== null && base.number >= log.start && isNotAfter(cursor.to, base.position) ? base : null;
+  let start = tries === 0 && base !== null && isNotAfter(cursor.to, base.position) ? base : null;
   if (start === null) {
     const { held, number } = await histories.place();
     start = { number, position: held.position };

@@ -43,10 +43,17 @@ export type ClientRequest =
   | { readonly type: 'unsubscribe'; readonly id: string }
   | { readonly type: 'ping'; readonly id: string | undefined };
 
-/** A value as it may stand in a message: never long, never a broken line. */
+/** How much of a string a message repeats. */
+const SHOWN = 80;
+/** How many faults of one frame a message names. */
+const FAULTS = 3;
+
+/** A value as it may stand in a message: never long, never a broken line, and never walked through, however deep it is. */
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  if (typeof value === 'string')
+    return value.length > SHOWN ? `${JSON.stringify(value.slice(0, SHOWN))}...` : JSON.stringify(value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function refuse(refused: ErrorCode, message: string, id: string | undefined): Refusal {
@@ -101,18 +108,27 @@ export function parseClientFrame(text: string, limits: FeedLimits): ClientReques
   }
 }
 
+/** Names the first faults of a frame: each with its place and the value there, so that the answer stays short. */
 function malformed(
   issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
   frame: Record<string, unknown>,
   id: string | undefined,
 ): Refusal {
-  const faults = issues.map(({ path, message }) => {
-    const [field] = path;
-    const value =
-      typeof field === 'string' && Object.hasOwn(frame, field) ? shown(JSON.stringify(frame[field])) : 'nothing';
-    return `${path.map(String).join('.')}: ${message} (got ${value})`;
+  const faults = issues.slice(0, FAULTS).map(({ path, message }) => {
+    return `${path.map(String).join('.')}: ${message} (got ${shown(valueAt(frame, path))})`;
   });
-  return refuse('bad_frame', faults.join('; '), id);
+  const more = issues.length > FAULTS ? `; and ${issues.length - FAULTS} more` : '';
+  return refuse('bad_frame', `${faults.join('; ')}${more}`, id);
+}
+
+/** What stands at a place of a frame; undefined where nothing does. Only own members count. */
+function valueAt(frame: unknown, path: readonly PropertyKey[]): unknown {
+  let here = frame;
+  for (const name of path) {
+    if (typeof here !== 'object' || here === null) return undefined;
+    here = Object.getOwnPropertyDescriptor(here, name)?.value;
+  }
+  return here;
 }
 
 function parseSubscribe(
@@ -135,6 +151,10 @@ export function checkSubscribe(frame: SubscribeFrame, limits: FeedLimits): Subsc
   const keys = frame.keys === undefined ? null : new Set(frame.keys);
   if (keys !== null && keys.size > limits.keysPerSubscription) {
     return refuse('limit', `${keys.size} keys; at most ${limits.keysPerSubscription} a subscription`, id);
+  }
+  const unfit = frame.keys?.find((key) => key.includes('\0'));
+  if (unfit !== undefined) {
+    return refuse('bad_frame', `key ${shown(unfit)} holds NUL, which no text in PostgreSQL does`, id);
   }
   if (since !== undefined && parseCursor(since) === null) {
     return refuse(
@@ -193,7 +213,11 @@ function parseHistory(
 export function parseQuery(query: URLSearchParams, limits: FeedLimits): (SubscriptionRequest | Refusal)[] {
   const listed = (name: string): string[] => (query.get(name) ?? '').split(',').filter((part) => part !== '');
   const keys = listed('keys');
-  return listed('streams').map((stream) => {
+  const streams = listed('streams');
+  if (streams.length > STREAM_NAMES.length) {
+    return [refuse('limit', `${streams.length} streams; there are ${STREAM_NAMES.length}`, undefined)];
+  }
+  return streams.map((stream) => {
     const frame = {
       type: 'subscribe',
       id: stream.slice(0, BOUNDS.idLength),

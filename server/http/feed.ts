@@ -50,6 +50,13 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
       maxPayload: LARGEST_PAYLOAD,
       perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
     },
+    // A breach of WebSocket is the client's fault and none of the server's: it is no error in the log.
+    errorHandler: (error, socket, request) => {
+      const theirs = 'code' in error && /^(WS_ERR|Z_|ERR_BUFFER|ECONN|EPIPE)/.test(String(error.code));
+      if (theirs) request.log.debug({ err: error }, 'a feed connection failed');
+      else request.log.error({ err: error }, 'the feed failed at a connection');
+      socket.terminate();
+    },
     // The clients have been told good-bye by then; who does not answer in time is cut.
     preClose: (done: () => void) => {
       const cut = setTimeout(() => {

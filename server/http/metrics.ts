@@ -1,14 +1,15 @@
 /** Counts what the web server answers, and tells the server's own counters. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import type { Counters, ServiceStatus } from '../status.ts';
+import type { Hub } from '../feed/hub.ts';
+import type { Counters } from '../status.ts';
 
 /** Names of what is counted here. An error is an answer of 500 or above. */
 export const COUNTED = { requests: 'http_requests_total', errors: 'http_errors_total' } as const;
 
 /** What the metrics are told from. */
 export interface MetricsDeps {
-  readonly status: ServiceStatus;
   readonly counters: Counters;
+  readonly hub: Hub;
   /** Epoch ms. */
   readonly now: () => number;
   /** When the service started, epoch ms. */
@@ -24,7 +25,7 @@ export function countRequests(app: FastifyInstance, counters: Counters): void {
 }
 
 /** Registers the route. Times are seconds, memory is bytes, ages are ms. */
-export const metricsRoutes: FastifyPluginAsync<MetricsDeps> = async (app, { status, counters, now, startedAt }) => {
+export const metricsRoutes: FastifyPluginAsync<MetricsDeps> = async (app, { counters, hub, now, startedAt }) => {
   app.get('/api/metrics', async (_request, reply) => {
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
@@ -32,8 +33,9 @@ export const metricsRoutes: FastifyPluginAsync<MetricsDeps> = async (app, { stat
     return {
       timestamp: now(),
       uptime: (now() - startedAt) / 1000,
-      clients: status.clients,
+      clients: hub.clients,
       process: { resident_bytes: rss, heap_used_bytes: heapUsed, cpu_seconds: (user + system) / 1e6 },
+      feed: hub.usage(),
       counters: counters.read(),
     };
   });

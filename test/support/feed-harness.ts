@@ -90,7 +90,7 @@ export class FeedHarness {
 
   /** Begins to follow the model. */
   async start(): Promise<void> {
-    this.hub.start(this.stream, { hold: (holder) => this.#server.pump.hold(holder), past: this.#server.past });
+    this.hub.start(this.stream, { placer: this.pump, past: this.#server.past });
     this.pump.tick();
     await rest();
   }
