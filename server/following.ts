@@ -83,7 +83,8 @@ export class Following implements ServiceStatus {
   }
 
   stream(name: StreamName): StreamStatus {
-    return this.#streams.get(name) ?? { state: 'starting' };
+    const status = this.#streams.get(name) ?? { state: 'starting' };
+    return status.state === 'live' ? { ...status, ...this.#shortfalls.get(name) } : status;
   }
 
   newestAgeMs(name: StreamName): number | null {
@@ -140,14 +141,14 @@ export class Following implements ServiceStatus {
       await this.#turnOff(stream, fault.reason, fault.mend);
       return;
     }
+    const shortfall = shortfallOf(inspection, server, this.#options.tickMs);
+    if (shortfall === null) this.#shortfalls.delete(stream);
+    else this.#shortfalls.set(stream, { cursor: 'overlap', ...shortfall });
     const exact = this.#exact.get(stream);
     if (exact === inspection.cursorColumn) return;
     // Migrated while it was followed by the weaker cursor, or the other way round.
     if (exact !== undefined) await this.#turnOff(stream, 'its table has changed', 'Subscribe again');
     this.#exact.set(stream, inspection.cursorColumn);
-    const shortfall = shortfallOf(inspection, server, this.#options.tickMs);
-    if (shortfall === null) this.#shortfalls.delete(stream);
-    else this.#shortfalls.set(stream, { cursor: 'overlap', ...shortfall });
     if (inspection.foreignCursorValues) {
       this.#options.log.warn({ stream }, 'rows carry transaction ids of another server; run: npm run migrate');
     }
@@ -195,14 +196,10 @@ export class Following implements ServiceStatus {
     this.#setDatabase('up');
     this.#epoch = epochOf(position.run);
     if (this.stream(stream).state === 'live') return;
+    this.#streams.set(stream, { state: 'live' });
     const shortfall = this.#shortfalls.get(stream);
-    if (shortfall === undefined) {
-      this.#streams.set(stream, { state: 'live' });
-      this.#options.log.info({ stream }, 'stream is live');
-    } else {
-      this.#streams.set(stream, { state: 'live', ...shortfall });
-      this.#options.log.warn({ stream, ...shortfall }, 'stream is live, but neither immediate nor exact');
-    }
+    if (shortfall === undefined) this.#options.log.info({ stream }, 'stream is live');
+    else this.#options.log.warn({ stream, ...shortfall }, 'stream is live, but neither immediate nor exact');
   }
 
   async #turnOff(stream: StreamName, reason: string, mend: string): Promise<void> {

@@ -1,10 +1,18 @@
 /** What the running service knows of itself: read by health, metrics and the heartbeat, written by the parts that know. */
 import type { StreamName } from '../shared/streams.ts';
 
+/** A live stream that is less than it could be, because its table may not be altered or was not yet: what that means. */
+export interface StreamShortfall {
+  /** Rows are found by their time of writing, and not by their transaction. */
+  readonly cursor: 'overlap';
+  readonly reason: string;
+  readonly mend: string;
+}
+
 /** A stream as it stands: `off` streams say why, and what mends it; so do live ones that fall short of what they could be. */
 export type StreamStatus =
   | { readonly state: 'starting' }
-  | { readonly state: 'live'; readonly reason?: string; readonly mend?: string }
+  | ({ readonly state: 'live' } & Partial<StreamShortfall>)
   | { readonly state: 'off'; readonly reason: string; readonly mend: string };
 
 /** Why something is not as it could be, and what mends it where it does not mend itself. */

@@ -25,6 +25,10 @@ export interface StreamInspection {
   readonly doorbell: boolean;
   /** Whether the current role may read the table. */
   readonly readable: boolean;
+  /** Whether the current role may alter the table. */
+  readonly alterable: boolean;
+  /** The role that owns the table, null where it does not exist. */
+  readonly owner: string | null;
   /**
    * Whether rows carry ids of transactions that this server has not begun yet (a restored dump, a staging copy), which
    * would be taken for new ones later. Looked up only where the cursor's index is there; else false.
@@ -43,6 +47,9 @@ export interface Inspection {
     readonly inRecovery: boolean;
     /** TimescaleDB's version, null without it. */
     readonly timescaledb: string | null;
+    /** The current role, and whether it sees when transactions of other roles began. */
+    readonly role: string;
+    readonly seesTransactions: boolean;
   };
   /** In the order of the declaration. */
   readonly streams: readonly StreamInspection[];
@@ -53,8 +60,8 @@ export async function inspect(db: Queryable): Promise<Inspection> {
   const catalogue = await readCatalogue(db);
   const streams: StreamInspection[] = [];
   for (const facts of catalogue.streams) streams.push(await inspectStream(db, catalogue, facts));
-  const { versionNumber, inRecovery, timescaledb } = catalogue.server;
-  return { server: { versionNumber, inRecovery, timescaledb }, streams };
+  const { versionNumber, inRecovery, timescaledb, role, seesTransactions } = catalogue.server;
+  return { server: { versionNumber, inRecovery, timescaledb, role, seesTransactions }, streams };
 }
 
 async function inspectStream(db: Queryable, catalogue: Catalogue, facts: StreamFacts): Promise<StreamInspection> {
@@ -72,6 +79,8 @@ async function inspectStream(db: Queryable, catalogue: Catalogue, facts: StreamF
       cursorIndex: false,
       doorbell: false,
       readable: false,
+      alterable: false,
+      owner: null,
       foreignCursorValues: false,
       indexesMissing: declared.map(({ columns }) => columns),
     };
@@ -88,6 +97,8 @@ async function inspectStream(db: Queryable, catalogue: Catalogue, facts: StreamF
     cursorIndex: index,
     doorbell: table.doorbell === 'ready',
     readable: table.readable,
+    alterable: table.owned,
+    owner: table.owner,
     foreignCursorValues: index && table.readable && (await hasForeignCursorValues(db, stream)),
     indexesMissing: declared
       .filter((needed) => !table.indexes.some((there) => serves(there, needed)))
@@ -114,4 +125,32 @@ export async function hasForeignCursorValues(db: Queryable, stream: StreamName):
  */
 export function reasonOf(inspection: StreamInspection): { reason: string; mend: string } | null {
   return inspection.problems.length === 0 ? null : summarise(inspection.problems);
+}
+
+/**
+ * What a stream that can work falls short of because its table has no cursor column, in one line, and what mends it; null
+ * where the table has one.
+ *
+ * @param tickMs how often such a table is looked at.
+ */
+export function shortfallOf(
+  { cursorColumn, alterable, owner }: StreamInspection,
+  { role, seesTransactions }: Inspection['server'],
+  tickMs: number,
+): { reason: string; mend: string } | null {
+  if (cursorColumn) return null;
+  const missed = seesTransactions
+    ? 'one whose created_at is not the beginning of its transaction may be missed'
+    : `one whose transaction stayed open for more than a second may be missed, for ${role} does not see other roles' transactions`;
+  const exact = 'To make it immediate and exact,';
+  const mends = [
+    alterable
+      ? `${exact} run: npm run migrate`
+      : `${exact} run npm run migrate as a role that may alter it, as ${owner} may`,
+    ...(seesTransactions ? [] : [`until then: grant pg_read_all_stats to ${role}`]),
+  ];
+  return {
+    reason: `its table has no cursor column, so it runs on the overlap cursor: rows come with the tick alone, every ${tickMs / 1000} s, and are found by created_at; ${missed}`,
+    mend: mends.join('; '),
+  };
 }

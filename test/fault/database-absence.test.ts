@@ -39,6 +39,8 @@ beforeEach(async () => {
   feed = await FeedSocket.open(dashboard.feedUrl);
   await feed.subscribe({ id: 'all', stream: 'system_metrics' });
   await feed.until(() => is({ database: 'up', doorbell: 'up' }));
+  // Every stream has begun: what fails from here on is looks.
+  await expect.poll(health).toMatchObject({ status: 200, body: { status: 'healthy' } });
 });
 afterEach(async () => {
   await feed.close();

@@ -48,6 +48,8 @@ describe('inspection', () => {
       cursorIndex: false,
       doorbell: false,
       readable: true,
+      alterable: true,
+      owner: db.config.user,
       foreignCursorValues: false,
       indexesMissing: [],
     });
