@@ -305,7 +305,8 @@ describe('health and metrics', () => {
     expect(metrics.headers['cache-control']).toBe('no-store');
     expect(metrics.json()).toMatchObject({
       timestamp: NOW,
-      clients: 3,
+      clients: 0,
+      feed: { clients_behind: 0, unacknowledged_bytes: 0, history_bytes: 0, logs: {} },
       counters: { http_requests_total: after.requests + 1 },
     });
   });

@@ -1,6 +1,8 @@
 /** The REST interface on a real database, with a service status that a test sets as it likes. */
 import Fastify, { type FastifyInstance } from 'fastify';
 import pg from 'pg';
+import { systemClock } from '../../server/clock.ts';
+import { Hub } from '../../server/feed/hub.ts';
 import { apiRoutes } from '../../server/http/api.ts';
 import { type Access, createAccess, installAccess } from '../../server/http/auth.ts';
 import { healthRoutes } from '../../server/http/health.ts';
@@ -10,6 +12,7 @@ import { installHostCheck, installSecurityHeaders } from '../../server/http/page
 import { installProblems, sendProblem } from '../../server/http/problem.ts';
 import { Counters, type Fault, type ServiceStatus, type StreamStatus } from '../../server/status.ts';
 import type { StreamName } from '../../shared/streams.ts';
+import { LIMITS } from './feed-harness.ts';
 
 /** A status that is up and live until a test says otherwise. */
 export class SetStatus implements ServiceStatus {
@@ -77,7 +80,8 @@ export async function restApp(config: pg.PoolConfig, options: RestOptions = {}):
     rowLimit: 10_000,
   });
   await app.register(healthRoutes, { ...about, mayRead: (request) => access.checkAccess(request) === 'ok' });
-  await app.register(metricsRoutes, about);
+  const hub = new Hub(systemClock, LIMITS, { count: () => {}, failed: () => {}, prepare: async () => {} });
+  await app.register(metricsRoutes, { ...about, hub });
   if (options.clientDir !== undefined) await app.register(pageRoutes, { clientDir: options.clientDir });
   await app.ready();
   return {
