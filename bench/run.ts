@@ -6,6 +6,7 @@ import { packageRoot } from '../server/root.ts';
 
 /** By name, what each one measures. */
 const BENCHMARKS = {
+  fanout: 'one row to up to 10,000 clients, beside raw sockets',
   latency: 'from INSERT to frame, beside a bare LISTEN',
   migrate: 'how long writers wait while a database is migrated',
   producers: 'throughput of writers with and without the dashboard',

@@ -28,3 +28,19 @@ export async function end(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM');
   await gone;
 }
+
+/** The next message that a child sends. Throws when it ends instead. */
+export async function nextMessage(child: ChildProcess): Promise<unknown> {
+  return await new Promise((resolve, reject) => {
+    const heard = (message: unknown): void => {
+      child.off('exit', gone);
+      resolve(message);
+    };
+    const gone = (code: number | null): void => {
+      child.off('message', heard);
+      reject(new Error(`a process ended with ${code} before it answered`));
+    };
+    child.once('message', heard);
+    child.once('exit', gone);
+  });
+}
