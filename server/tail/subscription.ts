@@ -16,7 +16,7 @@ type Phase =
   | { readonly name: 'idle' }
   | { readonly name: 'asked'; readonly deadline: number }
   /** What is owed is on its way. */
-  | { readonly name: 'owed' }
+  | { readonly name: 'owed'; readonly resumed: boolean }
   | { readonly name: 'live' }
   /** The server cannot serve the stream for now. */
   | { readonly name: 'refused'; readonly retryAt: number };
@@ -120,7 +120,7 @@ export class Subscription {
 
   subscribed(frame: Frame<'subscribed'>, scene: Scene): Outcome {
     if (this.#phase.name !== 'asked') return WELL;
-    this.#phase = { name: 'owed' };
+    this.#phase = { name: 'owed', resumed: frame.resumed };
     // A subscription's first deltas start its chains anew, also where they are replayed.
     this.#chains.clear();
     for (const row of this.#now) this.#before.add(row);
@@ -128,7 +128,6 @@ export class Subscription {
     this.#given = false;
     if (this.#trouble !== null) this.#say('always', 'is served again', scene);
     this.#trouble = null;
-    if (frame.resumed) this.#say('detail', 'goes on from where it was', scene);
     return WELL;
   }
 
@@ -176,6 +175,7 @@ export class Subscription {
 
   synced(frame: Frame<'synced'>, scene: Scene): Outcome {
     if (this.#phase.name !== 'owed') return WELL;
+    this.#say('detail', this.#phase.resumed ? 'is live, and missed nothing' : 'is live', scene);
     this.#phase = { name: 'live' };
     this.#attempt = 0;
     this.#broken = false;
