@@ -16,8 +16,6 @@ const sizes = (process.argv[2] ?? '100,1000,5000,10000').split(',').map(Number);
 const rounds = Number(process.argv[3] ?? 8);
 const turnMs = Number(process.argv[4] ?? 1000);
 const KEYS_A_FLUSH = 10;
-/** Bytes of a frame, by which the floor's is cut: that of the product, as measured below. */
-const FRAME_BYTES = 300;
 const PATH = '/feed?streams=system_metrics&detail=values';
 /** The calm load of the last part. */
 const CALM = { clients: 100, perSecond: 10, seconds: 20 };
@@ -84,7 +82,7 @@ function ratio(ours: readonly Turn[], theirs: readonly Turn[], of: (turn: Turn) 
 
 const speed: (string | number)[][] = [];
 const memory: (string | number)[][] = [];
-let frameBytes = FRAME_BYTES;
+const { row: calmRow, frameBytes } = await calm();
 for (const clients of sizes) {
   const product = await startProduct(server.url);
   const floor = await startFloor('floor-sockets.ts', String(frameBytes), '0');
@@ -112,8 +110,6 @@ for (const clients of sizes) {
     turns.one.push(done.one);
     turns.ten.push(done.ten);
   }
-  const received = fleets.product.deltas(0);
-  frameBytes = Math.round(await received);
   const busy = await product.usage();
   const each = (name: 'product' | 'floor', of: 'rss' | 'heapUsed'): string =>
     ((full[name][of] - empty[name][of]) / clients / 1000).toFixed(1);
@@ -143,8 +139,8 @@ for (const clients of sizes) {
   await Promise.all([product.stop(), floor.stop()]);
 }
 
-/** A hundred clients, ten rows a second, each for itself: what the product takes of a processor, and of memory. */
-async function calm(): Promise<(string | number)[]> {
+/** A hundred clients, ten rows a second, each for itself: what the product takes of a processor and of memory; a frame's mean length. */
+async function calm(): Promise<{ row: string[]; frameBytes: number }> {
   const product = await startProduct(server.url);
   const fleet = new Fleet(1);
   await fleet.open({ port: product.port, path: PATH, count: CALM.clients });
@@ -160,15 +156,15 @@ async function calm(): Promise<(string | number)[]> {
     // Rows of one channel that come late together would be one delta.
     await insert(1, sent);
   }
-  await all;
+  const frameBytes = Math.round(await all);
   const after = await product.usage();
   const share = (after.cpuMs - before.cpuMs) / (performance.now() - start);
   await fleet.end();
   await product.stop();
-  return [`${(share * 100).toFixed(1)}%`, (before.rss / 1e6).toFixed(0), (after.rss / 1e6).toFixed(0)];
+  const row = [`${(share * 100).toFixed(1)}%`, (before.rss / 1e6).toFixed(0), (after.rss / 1e6).toFixed(0)];
+  return { row, frameBytes };
 }
 
-const calmRow = await calm();
 publish(
   'fanout',
   'One row to many',
