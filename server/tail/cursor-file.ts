@@ -70,7 +70,7 @@ export class CursorFile {
     while (this.#next !== null) {
       const streams = Object.fromEntries([...this.#first, ...this.#next]);
       this.#next = null;
-      const draft = `${this.#path}.${process.pid}.tmp`;
+      const draft = `${this.#path}.tmp`;
       try {
         const file = await open(draft, 'w');
         try {

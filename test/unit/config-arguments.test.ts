@@ -29,11 +29,43 @@ describe('commands', () => {
   ])('"%s"', (line, command) => {
     expect(parse(line)).toEqual(command);
   });
+
+  const tail = {
+    streams: ['anomalies'],
+    keys: null,
+    since: new Map(),
+    detail: 'full',
+    url: null,
+    token: null,
+    cursorFile: null,
+    waitMs: 10_000,
+    verbose: false,
+  };
+  it.each<[string, object]>([
+    ['tail anomalies', {}],
+    ['--values tail --wait 0.5 anomalies anomalies', { detail: 'values', waitMs: 500 }],
+    ['tail --key BTC/USDT anomalies --key=ETH/USDT --key BTC/USDT', { keys: ['BTC/USDT', 'ETH/USDT'] }],
+    ['tail anomalies --url http://desk --token x --verbose', { url: 'http://desk', token: 'x', verbose: true }],
+    ['tail anomalies --cursor-file f', { cursorFile: 'f' }],
+    ['tail anomalies --since a=b', { since: new Map([['anomalies', 'a=b']]) }],
+    [
+      'tail anomalies funding_rates --since funding_rates=c1 --since anomalies=c2',
+      {
+        streams: ['anomalies', 'funding_rates'],
+        since: new Map([
+          ['funding_rates', 'c1'],
+          ['anomalies', 'c2'],
+        ]),
+      },
+    ],
+  ])('"%s"', (line, args) => {
+    expect(parse(line)).toEqual({ kind: 'tail', args: { ...tail, ...args } });
+  });
 });
 
 describe('faults', () => {
   it.each<[string, RegExp[]]>([
-    ['sevre', [/Unknown command "sevre"; accepted are serve, migrate/]],
+    ['sevre', [/Unknown command "sevre"; accepted are serve, migrate, tail\./]],
     ['--prot 1', [/Unknown flag --prot; .*--port/]],
     ['serve --dry-run', [/Unknown flag --dry-run; serve accepts/]],
     ['migrate --port 1', [/Unknown flag --port; migrate accepts/]],
@@ -46,6 +78,15 @@ describe('faults', () => {
     ['migrate --leave trades', [/--leave "trades": accepted are funding_rates,/]],
     ['serve --prot=1 --debug=2 --port', [/--prot/, /--debug takes/, /--port needs/]],
     ['--constructor', [/Unknown flag --constructor/]],
+    ['constructor', [/Unknown command "constructor"/]],
+    ['tail', [/tail needs a stream; accepted are funding_rates,/]],
+    ['tail anomaly trades', [/Unknown stream "anomaly"; accepted are funding_rates,/, /Unknown stream "trades"/]],
+    ['tail anomalies --port 1', [/Unknown flag --port; tail accepts --key,/]],
+    ['tail anomalies --wait soon --since', [/--wait "soon": accepted is a number/, /--since needs a value/]],
+    ['tail anomalies --since a --since b', [/--since is given twice for anomalies/]],
+    ['tail anomalies --since funding_rates=a', [/--since names funding_rates, which is not followed/]],
+    ['tail anomalies funding_rates --since a', [/--since STREAM=CURSOR, once for each/]],
+    ['tail anomalies --since a --cursor-file f', [/contradict/]],
   ])('"%s"', (line, messages) => {
     let error: unknown;
     try {
