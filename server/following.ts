@@ -10,7 +10,7 @@ import type { LateDatabase } from './db/database.ts';
 import { Doorbell, type DoorbellFault, type ProbeOutcome } from './db/doorbell.ts';
 import { type Inspection, inspect, reasonOf, type StreamInspection, shortfallOf } from './db/inspect.ts';
 import { OverlapLog } from './db/overlap.ts';
-import { errorCode, isDatabaseAway } from './db/queryable.ts';
+import { errorCode, isDatabaseAway, isUnanswered } from './db/queryable.ts';
 import { Runs, STANDBY } from './db/run.ts';
 import { CodedError, messageOf } from './errors.ts';
 import type { Hub } from './feed/hub.ts';
@@ -21,6 +21,12 @@ import type { SelfMeasurement } from './measured.ts';
 import type { Counters, Fault, ServiceStatus, StreamShortfall, StreamStatus } from './status.ts';
 
 const RETRY_MS = 1000;
+/** As long as a look may wait for its answer, in ms (server/db/changes.ts): what was answered since it began is recent. */
+const RECENT_MS = 5000;
+/** What can fail, as the log says it. */
+const INSPECTING = 'the database could not be inspected';
+const PROBING = 'the doorbell could not be probed';
+const lookingAt = (stream: StreamName): string => `a look at ${stream} failed`;
 /** Own errors that mean that nobody answers: the pool was not opened yet, or its server says nothing when it is asked. */
 const AWAY_CODES = new Set(['database_away', 'database_silent']);
 /** SQL states that say that a table is not what it was: undefined table, column, function; insufficient privilege. */
@@ -49,8 +55,10 @@ export class Following implements ServiceStatus {
   /** When each stream was last rung for, by a clock that never goes back. */
   readonly #rungAt = new Map<StreamName, number>();
   #doorbell: Doorbell | null = null;
-  /** Whether the doorbell's last probe could not be sent. */
-  #unsent = false;
+  /** What failed when it was tried last, with its message. */
+  readonly #failing = new Map<string, string>();
+  /** When the pool last answered anything, by a clock that never goes back. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
   #database: 'up' | 'down' = 'down';
   #epoch = '';
   #ticker: NodeJS.Timeout | undefined;
@@ -119,7 +127,7 @@ export class Following implements ServiceStatus {
     try {
       const pool = await this.#options.database.open();
       const { server, streams } = await inspect(pool);
-      this.#setDatabase('up');
+      this.#answered(INSPECTING);
       if (server.inRecovery) {
         for (const { stream } of streams) await this.#turnOff(stream, STANDBY.reason, STANDBY.mend);
         return;
@@ -127,7 +135,7 @@ export class Following implements ServiceStatus {
       for (const inspection of streams) await this.#judge(inspection, server);
       this.#listen();
     } catch (error) {
-      this.#failed(error, 'the database could not be inspected');
+      this.#failed(error, INSPECTING);
       if (!this.#stopped) this.#retry = setTimeout(() => void this.#inspect(), RETRY_MS);
     } finally {
       this.#inspecting = false;
@@ -183,7 +191,7 @@ export class Following implements ServiceStatus {
           counters.add('rewinds_total');
           hub.rewound(stream, position);
         },
-        failed: (error) => this.#failed(error, `a look at ${stream} failed`),
+        failed: (error) => this.#failed(error, lookingAt(stream)),
       },
       { tickMs, pause: () => hub.pause, tickOnly: !cursorColumn },
     );
@@ -193,7 +201,7 @@ export class Following implements ServiceStatus {
   }
 
   #reached(stream: StreamName, position: Position): void {
-    this.#setDatabase('up');
+    this.#answered(lookingAt(stream));
     this.#epoch = epochOf(position.run);
     if (this.stream(stream).state === 'live') return;
     this.#streams.set(stream, { state: 'live' });
@@ -245,33 +253,41 @@ export class Following implements ServiceStatus {
 
   /** A probe goes through the pool, so that it tells of the database too: at every tick, also where nothing else looks. */
   #probed(outcome: ProbeOutcome): void {
-    const { counters, log } = this.#options;
+    const { counters } = this.#options;
     counters.add('doorbell_probes_total');
     if (outcome.kind === 'deaf' || (outcome.kind !== 'heard' && !outcome.answers)) counters.add('doorbell_deaf_total');
-    const unsentBefore = this.#unsent;
-    this.#unsent = outcome.kind === 'unsent';
-    if (outcome.kind !== 'unsent') {
-      this.#setDatabase('up');
-      return;
+    if (outcome.kind === 'unsent') {
+      counters.add('doorbell_probes_unsent_total');
+      // Where neither connection answers, it is not for want of a free one.
+      this.#failed(outcome.error, PROBING, !outcome.answers);
+    } else {
+      this.#answered(PROBING);
     }
-    counters.add('doorbell_probes_unsent_total');
-    if (!outcome.answers) this.#failed(outcome.error, 'the doorbell could not be probed');
-    // The database answers, so that the pool may be exhausted, but nothing is away.
-    else if (!unsentBefore)
-      log.warn({ err: outcome.error }, `the doorbell could not be probed: ${messageOf(outcome.error)}`);
   }
 
-  #failed(error: unknown, what: string): void {
+  /** `certain`: what was not answered in time is the database's fault, and not that of a lock or of an exhausted pool. */
+  #failed(error: unknown, what: string, certain = false): void {
     if (this.#stopped) return;
     this.#options.counters.add('database_errors_total');
     const own = error instanceof CodedError ? error.code : null;
-    const away = isDatabaseAway(error) || (own !== null && AWAY_CODES.has(own));
+    // A look that hangs while others are answered waits for a lock on its table: nothing is away.
+    const answeredOthers = !certain && isUnanswered(error) && performance.now() - this.#answeredAt < RECENT_MS;
+    const away = !answeredOthers && (isDatabaseAway(error) || (own !== null && AWAY_CODES.has(own)));
     const wasUp = this.#database === 'up';
     if (away) this.#setDatabase('down');
-    // One line when it goes, not one a second while it is away.
-    if (!away || wasUp) this.#options.log.warn({ err: error }, `${what}: ${messageOf(error)}`);
+    const message = messageOf(error);
+    // One line when it begins, not one a second while it lasts.
+    if ((!away || wasUp) && this.#failing.get(what) !== message)
+      this.#options.log.warn({ err: error }, `${what}: ${message}`);
+    this.#failing.set(what, message);
     const code = errorCode(error);
     if (own === STANDBY.code || (code !== undefined && SHAPE_CODES.has(code))) void this.#inspect();
+  }
+
+  #answered(what: string): void {
+    this.#answeredAt = performance.now();
+    this.#failing.delete(what);
+    this.#setDatabase('up');
   }
 
   #setDatabase(state: 'up' | 'down'): void {

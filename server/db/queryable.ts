@@ -126,6 +126,9 @@ const SERVER_CODES = /^(08...|57P0[1-5]|53300)$/;
 const MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after|Query read timeout)/;
 
+/** Of these, the ones that come from waiting in vain: for a lock or for a free connection as well as for the server. */
+const WAITED = /^(Query read timeout|timeout exceeded when trying to connect)/;
+
 /** The code of an error as Node and pg attach it; undefined where it has none. */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
@@ -138,4 +141,9 @@ export function isDatabaseAway(error: unknown): boolean {
   const code = errorCode(error);
   if (code !== undefined && (SOCKET_CODES.has(code) || SERVER_CODES.test(code))) return true;
   return error instanceof Error && MESSAGES.test(error.message);
+}
+
+/** Whether an error says only that no answer came in time, which one locked table or an exhausted pool leads to as well. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && WAITED.test(error.message);
 }

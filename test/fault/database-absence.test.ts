@@ -10,6 +10,7 @@ import { TcpProxy } from '../support/tcp-proxy.ts';
 const POOL_SIZE = 4;
 const HEARTBEAT_SECONDS = 0.2;
 const OWN = `from pg_stat_activity where application_name like 'alphapulse-dashboard%' and backend_type = 'client backend'`;
+const INSERT = `insert into system_metrics ("timestamp", metric_name, metric_value) values (now(), 'cpu', 1) returning id`;
 
 let server: PrivateServer;
 let writer: pg.Client;
@@ -54,9 +55,7 @@ async function idsIn(): Promise<Set<number>> {
 }
 
 async function insert(): Promise<number> {
-  const { rows } = await writer.query<{ id: number }>(
-    `insert into system_metrics ("timestamp", metric_name, metric_value) values (now(), 'cpu', 1) returning id`,
-  );
+  const { rows } = await writer.query<{ id: number }>(INSERT);
   return rows[0]?.id ?? Number.NaN;
 }
 
@@ -73,6 +72,14 @@ function is(wanted: { database: 'up' | 'down'; doorbell: 'up' | 'down' }): boole
 async function health(): Promise<{ status: number; body: unknown }> {
   const answer = await fetch(`${dashboard.url}/api/health`);
   return { status: answer.status, body: await answer.json() };
+}
+
+async function counter(name: string): Promise<number> {
+  const answer = await fetch(`${dashboard.url}/api/metrics`);
+  const metrics: unknown = await answer.json();
+  if (typeof metrics !== 'object' || metrics === null || !('counters' in metrics)) throw new Error('no counters');
+  const found = Object.entries(metrics.counters ?? {}).find(([key]) => key === name);
+  return Number(found?.[1] ?? 0);
 }
 
 /** Waits until both are up again by themselves, and holds what was delivered against what was committed. */
@@ -123,5 +130,53 @@ describe('a database that does not answer', () => {
       await feed.until(() => feed.deltaIds().includes(id));
     }
     await expectRecovery();
+  });
+
+  it('F4 F13 may be a black hole when the service starts', async () => {
+    proxy.blackHole();
+    const late = await startDashboard(proxy.url(server.url), {
+      DB_SSLMODE: 'prefer',
+      DASHBOARD_HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS),
+    });
+    const early = await FeedSocket.open(late.feedUrl);
+    try {
+      await early.until(() => early.of('heartbeat').length > 0);
+      expect(early.of('heartbeat')[0]).toMatchObject({ database: 'down', doorbell: 'down' });
+      proxy.pass();
+      await early.until(() => early.of('heartbeat').at(-1)?.doorbell === 'up', 30_000);
+      expect(early.of('heartbeat').at(-1)?.database).toBe('up');
+      await early.subscribe({ id: 'all', stream: 'system_metrics' });
+      const id = await insert();
+      await early.until(() => early.deltaIds().includes(id));
+    } finally {
+      await early.close();
+      await late.stop();
+    }
+  });
+});
+
+describe('a database that answers', () => {
+  it('F13 is not called away where one table is locked; the other streams go on', async () => {
+    const beats = feed.of('heartbeat').length;
+    const errors = await counter('database_errors_total');
+    await writer.query('begin; lock table anomalies in access exclusive mode');
+    try {
+      // A look at the locked table has been given up.
+      await expect.poll(() => counter('database_errors_total'), { timeout: 20_000 }).toBeGreaterThan(errors);
+      const other = new pg.Client(server.config);
+      await other.connect();
+      const { rows } = await other.query<{ id: number }>(INSERT);
+      await other.end();
+      await feed.until(() => feed.deltaIds().includes(rows[0]?.id ?? Number.NaN));
+      expect((await health()).status).toBe(200);
+    } finally {
+      await writer.query('rollback');
+    }
+    expect(
+      feed
+        .of('heartbeat')
+        .slice(beats)
+        .map(({ database }) => database),
+    ).not.toContain('down');
   });
 });

@@ -62,6 +62,7 @@ async function start(listenUrl: string): Promise<{ dashboard: Dashboard; feed: F
   started.push(dashboard);
   const feed = await FeedSocket.open(dashboard.feedUrl);
   await feed.subscribe({ id: 'all', stream: 'system_metrics' });
+  await expect.poll(() => json(dashboard, '/api/health')).toMatchObject({ status: 'healthy' });
   return { dashboard, feed };
 }
 
