@@ -17,9 +17,9 @@ export interface FrameWords<T extends { readonly type: string }> {
 }
 
 /** A cursor as the examples have it. It is opaque: nobody is to read anything into it. */
-const CURSOR = '6gu1lbjsc~1-k3.k5-k3.k4-k4.2s.0';
-const EARLIER = '6gu1lbjsc~1-k1.k3-k1.k2-k2.2r.0';
-const POSITION = '6gu1lbjsc~1-k3.k5';
+const CURSOR = '23f454a044~hoeir4vh2q-ml!mn.mn-ml!mm.mm-mm.2.mm.2.0';
+const EARLIER = '23f454a044~hoeir4vh2q-ml!mm.mm-mk!ml.ml-ml.1.ml.1.0';
+const POSITION = '23f454a044~hoeir4vh2q-ml!mm.mm';
 /** 2026-11-22T12:00:00Z. */
 const NOON = 1_795_348_800_000;
 
@@ -75,7 +75,7 @@ export const SERVER_FRAME_WORDS: { readonly [T in ServerFrame['type']]: FrameWor
       protocol: 'Version of the protocol.',
       version: 'Version of the software.',
       build: 'Build of the page; a page of another one reloads itself once idle (F14).',
-      epoch: 'Identity of the history that cursors belong to: the database cluster and its timeline.',
+      epoch: 'Identity of the history that cursors belong to; empty until the database was reached.',
       time: "The server's clock, epoch ms.",
       heartbeat_ms: 'Ms between heartbeats (F13).',
       tick_ms: 'Ms between looks at every table, whatever was notified (F5).',
@@ -88,7 +88,7 @@ export const SERVER_FRAME_WORDS: { readonly [T in ServerFrame['type']]: FrameWor
       protocol: 1,
       version: '0.1.0',
       build: '5d1c0b7e',
-      epoch: '6gu1lbjsc',
+      epoch: '23f454a044',
       time: NOON,
       heartbeat_ms: 5000,
       tick_ms: 10_000,

@@ -190,15 +190,30 @@ async function inParallel(count: number, body: (index: number) => Promise<void>)
   await Promise.all(Array.from({ length: ATTACKERS }, worker));
 }
 
-const metrics = z.object({ clients: z.number(), counters: z.record(z.string(), z.number()) });
+const metrics = z.object({
+  clients: z.number(),
+  feed: z.object({
+    clients: z.number(),
+    clients_behind: z.number(),
+    unacknowledged_bytes: z.number(),
+    history_bytes: z.number(),
+  }),
+});
 
 async function readMetrics(url: string): Promise<z.infer<typeof metrics>> {
   return metrics.parse(await (await fetch(`${url}/api/metrics`)).json());
 }
 
-/** Waits until nobody but the neighbour is connected. */
+/** Waits until nobody but the neighbour is connected, and nothing is kept for those who are gone. */
 async function aloneAt(url: string): Promise<void> {
-  await vi.waitFor(async () => expect((await readMetrics(url)).clients).toBe(1), { timeout: 10_000, interval: 20 });
+  const isAlone = async (): Promise<void> => {
+    const { clients, feed } = await readMetrics(url);
+    expect({ clients, open: feed.clients, behind: feed.clients_behind }).toEqual({ clients: 1, open: 1, behind: 0 });
+    expect(feed.history_bytes).toBeLessThan(1_048_576);
+    // The neighbour acknowledges every so many bytes.
+    expect(feed.unacknowledged_bytes).toBeLessThan(131_072);
+  };
+  await vi.waitFor(isAlone, { timeout: 15_000, interval: 20 });
 }
 
 async function openFiles(program: Program): Promise<number> {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { parseConfig } from '../../server/config.ts';
+import { parseCursor } from '../../server/feed/cursor.ts';
 import { asyncApiDocument } from '../../server/http/asyncapi.ts';
 import { CLIENT_FRAME_WORDS, CLOSE_WORDS, ERROR_WORDS, SERVER_FRAME_WORDS } from '../../server/http/asyncapi-frames.ts';
 import { CLIENT_FRAMES, CLOSE, ERROR_CODES, serverFrame } from '../../shared/protocol.ts';
@@ -98,6 +99,16 @@ describe('every frame', () => {
     expect(serverFrame.parse(example)).toEqual(example);
     expect(await verdict(`/frames/${name}`, example)).toBe('valid');
   });
+});
+
+test('the cursors of the examples are cursors', () => {
+  const cursors = [...JSON.stringify(SERVER_FRAME_WORDS).matchAll(/"(?:cursor|prev)":"([^"]+)"/g)].map(
+    ([, text]) => text ?? '',
+  );
+  // Those of the tables of words are sentences.
+  const examples = cursors.filter((text) => !text.includes(' '));
+  expect(examples.length).toBeGreaterThan(4);
+  for (const text of examples) expect(parseCursor(text), text).not.toBeNull();
 });
 
 test('a delta with rows of another stream is against its schema, as it is for the page', async () => {
