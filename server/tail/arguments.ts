@@ -14,6 +14,8 @@ export interface TailArguments {
   readonly cursorFile: string | null;
   /** How long to try for the first connection, in ms. */
   readonly waitMs: number;
+  /** Age in ms from which a stream's newest row is worth a line; null for none. */
+  readonly staleMs: number | null;
   readonly verbose: boolean;
 }
 
@@ -26,6 +28,7 @@ export const TAIL_FLAGS = {
   values: 'switch',
   'cursor-file': 'value',
   wait: 'value',
+  stale: 'value',
   verbose: 'switch',
 } as const;
 
@@ -38,6 +41,7 @@ export const TAIL_HELP = `Flags of tail:
   --cursor-file FILE keep the place in a file, and go on from it
   --values           leave out documents and created_at
   --wait SECONDS     how long to try for a first connection (default 10)
+  --stale SECONDS    say on standard error when a stream has had no new row for so long
   --verbose          say on standard error what was made good, too
 `;
 
@@ -68,9 +72,12 @@ export function tailArguments(names: readonly string[], given: GivenFlags, fault
   const cursorFile = given.values.get('cursor-file') ?? null;
   const since = sinceOf(given.lists.get('since') ?? [], streams, faults);
   if (cursorFile !== null && since.size > 0) faults.push('--since and --cursor-file contradict each other.');
-  const wait = given.values.get('wait') ?? String(WAIT_SECONDS);
-  if (!/^\d{1,7}(\.\d{1,3})?$/.test(wait))
-    faults.push(`--wait ${JSON.stringify(wait)}: accepted is a number of seconds.`);
+  const ms = (flag: 'wait' | 'stale', text: string): number => {
+    if (!/^\d{1,7}(\.\d{1,3})?$/.test(text))
+      faults.push(`--${flag} ${JSON.stringify(text)}: accepted is a number of seconds.`);
+    return Number(text) * 1000;
+  };
+  const stale = given.values.get('stale');
   return {
     streams,
     keys: keys === null ? null : [...new Set(keys)],
@@ -79,7 +86,8 @@ export function tailArguments(names: readonly string[], given: GivenFlags, fault
     url: given.values.get('url') ?? null,
     token: given.values.get('token') ?? null,
     cursorFile,
-    waitMs: Number(wait) * 1000,
+    waitMs: ms('wait', given.values.get('wait') ?? String(WAIT_SECONDS)),
+    staleMs: stale === undefined ? null : ms('stale', stale),
     verbose: given.switches.has('verbose'),
   };
 }

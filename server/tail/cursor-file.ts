@@ -3,7 +3,7 @@
  * whoever reads it finds one state or the next, whatever ends the writer.
  */
 import { open, readFile, rename } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
 import { CodedError, messageOf } from '../errors.ts';
 import type { Place } from './types.ts';

@@ -226,6 +226,7 @@ export class Follow {
       heardAt: scene.now,
       database: 'up',
       doorbell: 'up',
+      stale: new Set(),
     };
     this.#everOpen = true;
     const { afterMs, told } = this.#outage.over(scene.now);
@@ -247,7 +248,7 @@ export class Follow {
     const { frame } = parsed;
     if (frame.type === 'heartbeat') {
       const wasAway = state.link.database === 'down';
-      for (const sentence of noteHeartbeat(state.link, frame)) say(scene, 'always', sentence);
+      for (const sentence of noteHeartbeat(state.link, frame, this.#wanted)) say(scene, 'always', sentence);
       if (wasAway && frame.database === 'up') this.#encourage(state.link, scene);
     }
     if (frame.type === 'bye') return this.#goodbye(state.link, frame, scene);

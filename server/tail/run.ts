@@ -71,14 +71,14 @@ class TailRun {
   }
 
   async start(): Promise<Exit> {
-    const { cursorFile, streams, keys, detail, since, waitMs } = this.#args;
+    const { cursorFile, streams, keys, detail, since, waitMs, staleMs } = this.#args;
     if (cursorFile !== null) {
       this.#file = await CursorFile.open(cursorFile, (error) => this.#giveUp(error.message));
     }
     const from: ReadonlyMap<StreamName, Place> =
       this.#file?.places ?? new Map([...since].map(([stream, cursor]) => [stream, { cursor, printed: [] }]));
     this.#ledger = new Ledger(from);
-    this.#follow = new Follow({ streams, keys, detail, from, waitMs }, Math.random);
+    this.#follow = new Follow({ streams, keys, detail, from, waitMs, staleMs }, Math.random);
     const ended = new Promise<Exit>((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;

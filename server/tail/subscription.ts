@@ -16,7 +16,7 @@ type Phase =
   | { readonly name: 'idle' }
   | { readonly name: 'asked'; readonly deadline: number }
   /** What is owed is on its way. */
-  | { readonly name: 'owed'; readonly resumed: boolean }
+  | { readonly name: 'owed'; readonly start: 'resumed' | 'fresh' | 'refused' }
   | { readonly name: 'live' }
   /** The server cannot serve the stream for now. */
   | { readonly name: 'refused'; readonly retryAt: number };
@@ -120,7 +120,7 @@ export class Subscription {
 
   subscribed(frame: Frame<'subscribed'>, scene: Scene): Outcome {
     if (this.#phase.name !== 'asked') return WELL;
-    this.#phase = { name: 'owed', resumed: frame.resumed };
+    this.#phase = { name: 'owed', start: frame.resumed ? 'resumed' : this.#cursor === null ? 'fresh' : 'refused' };
     // A subscription's first deltas start its chains anew, also where they are replayed.
     this.#chains.clear();
     for (const row of this.#now) this.#before.add(row);
@@ -163,6 +163,7 @@ export class Subscription {
   gap(frame: Frame<'gap'>, scene: Scene): Outcome {
     if (this.#phase.name !== 'owed' && this.#phase.name !== 'live') return WELL;
     this.#lose(`${GAPS[frame.reason]} (${frame.reason})`, frame.key, scene);
+    if (this.#phase.name === 'owed') this.#phase = { name: 'owed', start: 'fresh' };
     if (frame.key !== null) {
       this.#chains.set(frame.key, frame.cursor);
       return WELL;
@@ -175,7 +176,9 @@ export class Subscription {
 
   synced(frame: Frame<'synced'>, scene: Scene): Outcome {
     if (this.#phase.name !== 'owed') return WELL;
-    this.#say('detail', this.#phase.resumed ? 'is live, and missed nothing' : 'is live', scene);
+    // A gap should have said so; without one it is no less a loss.
+    if (this.#phase.start === 'refused') this.#lose('the server did not go on from the cursor', null, scene);
+    this.#say('detail', this.#phase.start === 'resumed' ? 'is live, and missed nothing' : 'is live', scene);
     this.#phase = { name: 'live' };
     this.#attempt = 0;
     this.#broken = false;

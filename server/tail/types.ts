@@ -14,6 +14,8 @@ export interface Wanted {
   readonly from: ReadonlyMap<StreamName, Place>;
   /** How long to try for the first connection, in ms. */
   readonly waitMs: number;
+  /** Age in ms from which a stream's newest row is worth a line; null for none. */
+  readonly staleMs: number | null;
 }
 
 /** How far a stream has been printed. */
@@ -73,6 +75,8 @@ export interface Link {
   heardAt: number;
   database: 'up' | 'down';
   doorbell: 'up' | 'down';
+  /** Streams whose newest row was told to be old. */
+  readonly stale: Set<StreamName>;
 }
 
 /** Times are those of the clock that `Follow.handle` is given. */

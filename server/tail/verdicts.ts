@@ -1,7 +1,7 @@
 /** What the server's close codes, HTTP answers and heartbeats mean for who follows it. */
 import { CLOSE, type Frame } from '../../shared/protocol.ts';
 import type { Exit } from './exit.ts';
-import type { Link } from './types.ts';
+import type { Link, Wanted } from './types.ts';
 
 /** The exit that a close code leads to; null where another try may fare better (F12). */
 export function exitOfClose(code: number): Exit | null {
@@ -28,8 +28,12 @@ export function exitOfStatus(status: number, everOpen: boolean): Exit | null {
   return passing || everOpen ? null : 'unreachable';
 }
 
-/** Notes what a heartbeat says of the server's own troubles. @returns a sentence for each that has changed. */
-export function noteHeartbeat(link: Link, { database, doorbell }: Frame<'heartbeat'>): readonly string[] {
+/** Notes what a heartbeat says of the server's own troubles and of the streams. @returns a sentence for each change. */
+export function noteHeartbeat(
+  link: Link,
+  { database, doorbell, freshness }: Frame<'heartbeat'>,
+  { streams, staleMs }: Pick<Wanted, 'streams' | 'staleMs'>,
+): readonly string[] {
   const news: string[] = [];
   if (database !== link.database) {
     const down = 'the database is away, says the server: nothing arrives until it is back';
@@ -42,5 +46,13 @@ export function noteHeartbeat(link: Link, { database, doorbell }: Frame<'heartbe
     link.doorbell = doorbell;
   }
   link.database = database;
+  for (const stream of staleMs === null ? [] : streams) {
+    const age = freshness[stream];
+    const isStale = typeof age === 'number' && age >= (staleMs ?? 0);
+    if (isStale && !link.stale.has(stream)) {
+      link.stale.add(stream);
+      news.push(`${stream} has had no new row for ${Math.round(age / 1000)} s`);
+    } else if (!isStale && link.stale.delete(stream)) news.push(`${stream} has new rows again`);
+  }
   return news;
 }

@@ -14,7 +14,15 @@ export class Bench {
   now = 1000;
 
   constructor(wanted: Partial<Wanted> = {}, started = true) {
-    const all: Wanted = { streams: [STREAM], keys: null, detail: 'full', from: new Map(), waitMs: 10_000, ...wanted };
+    const all: Wanted = {
+      streams: [STREAM],
+      keys: null,
+      detail: 'full',
+      from: new Map(),
+      waitMs: 10_000,
+      staleMs: null,
+      ...wanted,
+    };
     this.follow = new Follow(all, () => 0);
     if (started) this.tell({ type: 'start' });
   }
@@ -68,8 +76,8 @@ export class Bench {
     this.frame({ type: 'error', id: STREAM, code, message });
   }
 
-  beat(database: 'up' | 'down', doorbell: 'up' | 'down' = 'up'): void {
-    this.frame({ type: 'heartbeat', time: 5, database, doorbell, freshness: {} });
+  beat(database: 'up' | 'down', doorbell: 'up' | 'down' = 'up', age: number | null = null): void {
+    this.frame({ type: 'heartbeat', time: 5, database, doorbell, freshness: { [STREAM]: age } });
   }
 
   of<T extends Effect['type']>(type: T): Extract<Effect, { type: T }>[] {

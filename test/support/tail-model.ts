@@ -99,7 +99,14 @@ export class TailWorld {
   }
 
   #run(from: ReadonlyMap<StreamName, Place>): Follow {
-    const wanted = { streams: [...this.streams.keys()], keys: this.#keys, detail: 'full', from, waitMs: 1e9 } as const;
+    const wanted = {
+      streams: [...this.streams.keys()],
+      keys: this.#keys,
+      detail: 'full',
+      from,
+      waitMs: 1e9,
+      staleMs: null,
+    } as const;
     return new Follow(wanted, this.#random);
   }
 

@@ -39,6 +39,7 @@ describe('commands', () => {
     token: null,
     cursorFile: null,
     waitMs: 10_000,
+    staleMs: null,
     verbose: false,
   };
   it.each<[string, object]>([
@@ -46,7 +47,7 @@ describe('commands', () => {
     ['--values tail --wait 0.5 anomalies anomalies', { detail: 'values', waitMs: 500 }],
     ['tail --key BTC/USDT anomalies --key=ETH/USDT --key BTC/USDT', { keys: ['BTC/USDT', 'ETH/USDT'] }],
     ['tail anomalies --url http://desk --token x --verbose', { url: 'http://desk', token: 'x', verbose: true }],
-    ['tail anomalies --cursor-file f', { cursorFile: 'f' }],
+    ['tail anomalies --cursor-file f --stale 90', { cursorFile: 'f', staleMs: 90_000 }],
     ['tail anomalies --since a=b', { since: new Map([['anomalies', 'a=b']]) }],
     [
       'tail anomalies funding_rates --since funding_rates=c1 --since anomalies=c2',

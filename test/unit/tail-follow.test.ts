@@ -198,6 +198,26 @@ describe('what cannot be made good', () => {
     ]);
   });
 
+  it('a stream without new rows is told where that is wanted, and when it has some again', () => {
+    const bench = new Bench({ staleMs: 60_000 }).live('c1');
+    for (const age of [null, 59_000, 61_000, 66_000, 2000, 70_000]) bench.beat('up', 'up', age);
+    expect(bench.said).toEqual([
+      `${STREAM} has had no new row for 61 s`,
+      `${STREAM} has new rows again`,
+      `${STREAM} has had no new row for 70 s`,
+    ]);
+    const calm = new Bench().live('c1');
+    calm.beat('up', 'up', 1e9);
+    expect(calm.said).toEqual([]);
+  });
+
+  it('F6 a server that neither goes on from the cursor nor says that it cannot has lost rows', () => {
+    const bench = new Bench(from('c1')).live('c9');
+    expect(bench.said).toEqual([`${STREAM} rows after the cursor were lost: the server did not go on from the cursor`]);
+    expect(bench.follow.lost).toBe(true);
+    expect(new Bench().live('c9').said).toEqual([]);
+  });
+
   it('a frame that cannot be read is not passed over: the connection ends and what it was is sent again', () => {
     const bench = new Bench().live('c1');
     bench.tell({ type: 'frame', socket: bench.socket, text: '{"type":"delta","stream":"anomalies"' });
