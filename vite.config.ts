@@ -42,10 +42,14 @@ const client: UserConfig = {
   },
 };
 
-/** The server. Its dependencies stay imports: they are installed beside it, some of them with programs of their own. */
+/**
+ * The server. Its dependencies stay imports: they are installed beside it, some of them with programs of their own. Only zod
+ * is taken in, without its forty languages of messages, which would keep ten megabytes of a running server.
+ */
 const server: UserConfig = {
   root: at('.'),
   publicDir: false,
+  ssr: { noExternal: ['zod'] },
   build: {
     ssr: true,
     outDir: at('dist/server'),

@@ -1,6 +1,5 @@
 /** The program's log: on standard error, as lines of JSON for machines, readable and sparing on a terminal. */
 import { destination, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
 
 const STANDARD_ERROR = 2;
 
@@ -23,9 +22,11 @@ const serializers = { err: describeError };
  * Opens the log. On a terminal it starts at warnings, elsewhere at info; with `debug` at debug everywhere. Written
  * synchronously, so that the last line before an exit is not lost.
  */
-export function openLog({ debug, terminal }: { debug: boolean; terminal: boolean }): Logger {
+export async function openLog({ debug, terminal }: { debug: boolean; terminal: boolean }): Promise<Logger> {
   if (!terminal)
     return pino({ level: debug ? 'debug' : 'info', serializers }, destination({ dest: STANDARD_ERROR, sync: true }));
+  // Imported here, because a server that nobody watches keeps it in memory for nothing.
+  const { default: pretty } = await import('pino-pretty');
   return pino(
     { level: debug ? 'debug' : 'warn', serializers },
     pretty({ destination: STANDARD_ERROR, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }),

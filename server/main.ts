@@ -44,7 +44,7 @@ async function main(): Promise<void> {
 
 async function serve(flags: Flags): Promise<void> {
   const config = configure(flags);
-  const log = openLog({ debug: config.debug, terminal: process.stderr.isTTY });
+  const log = await openLog({ debug: config.debug, terminal: process.stderr.isTTY });
   // Before the embedded database starts, which a second instance would do in vain.
   await requireFreePort(config.host, config.port);
   // Imported here, because help and faults need not wait for all of it to load.

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CodedError, messageOf } from './errors.ts';
 
 const PACKAGE_NAME = 'alphapulse-dashboard';

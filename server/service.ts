@@ -9,9 +9,6 @@ import type { Config, DatabaseConnection } from './config.ts';
 import { CacheHits } from './db/cache-hits.ts';
 import { LateDatabase } from './db/database.ts';
 import type { EmbeddedDatabase } from './db/embedded.ts';
-import { startEmbedded } from './db/embedded.ts';
-import { migrate } from './db/migrate.ts';
-import { startDemo } from './demo/session.ts';
 import { Hub } from './feed/hub.ts';
 import { Following } from './following.ts';
 import { createAccess } from './http/auth.ts';
@@ -167,6 +164,7 @@ async function startMarket(
   }, CACHE_READING_MS);
   undo.add(() => clearInterval(reading));
   let filling = true;
+  const { startDemo } = await import('./demo/session.ts');
   const stop = await startDemo({
     config: demo,
     sql: {
@@ -192,6 +190,8 @@ async function connectionsOf(
 ): Promise<{ connection: DatabaseConnection; listen: DatabaseConnection }> {
   if (config.database.kind === 'external') return config.database;
   const { dataDir } = config.database;
+  // Imported here, because who brings a database keeps none of it in memory.
+  const [{ startEmbedded }, { migrate }] = await Promise.all([import('./db/embedded.ts'), import('./db/migrate.ts')]);
   const embedded = await startEmbedded({
     // A recording's rates and the simulated market's do not belong into the same tables.
     dataDir: config.demo.kind === 'replay' ? join(dataDir, 'replay') : dataDir,

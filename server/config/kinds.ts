@@ -1,6 +1,6 @@
 /** Kinds of values that an environment variable or a flag can hold: how its text is parsed, and how that is explained. */
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A kind of value: `accepted` completes the sentence "accepted is ...". */
 export interface Kind<T> {

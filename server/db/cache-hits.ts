@@ -1,5 +1,5 @@
 /** How much of what the database reads it finds in its own memory. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Queryable } from './queryable.ts';
 
 const blocks = z.tuple([z.object({ hit: z.coerce.number(), read: z.coerce.number() })]);

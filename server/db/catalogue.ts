@@ -1,5 +1,5 @@
 /** Reads what the database's catalogue says of the streams' tables; inspection and migrations judge by these facts. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CURSOR_COLUMN, STREAM_LIST, type StreamName } from '../../shared/streams.ts';
 import type { Queryable } from './queryable.ts';
 

@@ -1,7 +1,7 @@
 /** A lock file that says which process uses a folder, and that a process which died without a word does not keep. */
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CodedError } from '../errors.ts';
 
 /** `started` tells a process from a later one with the same number; null where the platform does not say. */

@@ -3,7 +3,7 @@
  * handed out again, and another server has its own.
  */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CodedError } from '../errors.ts';
 import type { Snapshot } from '../feed/ports.ts';
 import { parseSnapshot } from '../feed/position.ts';

@@ -1,5 +1,5 @@
 /** Reads back from the tables what an earlier run of the demo wrote, so that the next one goes on from there. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StreamName } from '../../shared/streams.ts';
 import { LONGEST_TRADE, type OpenTrade, type RunningFigures, STRATEGIES } from './desk.ts';
 import { EXCHANGES } from './instruments.ts';

@@ -63,7 +63,8 @@ export interface HubUsage {
 interface StreamEntry {
   readonly log: FeedLog;
   readonly histories: Histories;
-  readonly missed: MissedRows;
+  /** What all its lanes are given. */
+  readonly port: StreamPort;
   readonly routes: Routes<Lane>;
   readonly lanes: Set<Lane>;
   past: Past | null;
@@ -210,19 +211,9 @@ export class Hub implements SessionHost {
   }
 
   openLane(stream: StreamName, owner: LaneOwner): Lane {
-    const entry = this.#stream(stream);
-    const port: StreamPort = {
-      name: stream,
-      log: entry.log,
-      histories: entry.histories,
-      missed: (cursor, to) => (entry.past === null ? null : entry.missed.since(entry.past, cursor, to)),
-      route: (lane, keys) => entry.routes.add(lane, keys),
-      unroute: (lane, keys) => entry.routes.remove(lane, keys),
-      gap: () => this.#events.count('gaps_total', 1),
-      failed: (error) => this.#events.failed(stream, error),
-    };
+    const { port, lanes } = this.#stream(stream);
     const lane = new Lane(port, owner);
-    entry.lanes.add(lane);
+    lanes.add(lane);
     return lane;
   }
 
@@ -273,16 +264,30 @@ export class Hub implements SessionHost {
     if (known !== undefined) return known;
     const codec = { stream: name, codec: rowCodec(STREAMS[name]) };
     const log = new FeedLog(codec, this.limits.log);
+    const failed = (error: unknown): void => this.#events.failed(name, error);
+    const histories = new Histories(log, this.clock, this.limits.points, {
+      read: () => this.#events.count('snapshot_reads_total', 1),
+      failed,
+      prepare: (body) => this.#events.prepare(body),
+      room: (bytes) => this.#roomForHistory(bytes),
+    });
+    const missed = new MissedRows(codec, this.clock, this.limits.log.rows);
+    const routes = new Routes<Lane>();
+    const port: StreamPort = {
+      name,
+      log,
+      histories,
+      missed: (cursor, to) => (entry.past === null ? null : missed.since(entry.past, cursor, to)),
+      route: (lane, keys) => routes.add(lane, keys),
+      unroute: (lane, keys) => routes.remove(lane, keys),
+      gap: () => this.#events.count('gaps_total', 1),
+      failed,
+    };
     const entry: StreamEntry = {
       log,
-      histories: new Histories(log, this.clock, this.limits.points, {
-        read: () => this.#events.count('snapshot_reads_total', 1),
-        failed: (error) => this.#events.failed(name, error),
-        prepare: (body) => this.#events.prepare(body),
-        room: (bytes) => this.#roomForHistory(bytes),
-      }),
-      missed: new MissedRows(codec, this.clock, this.limits.log.rows),
-      routes: new Routes(),
+      histories,
+      port,
+      routes,
       lanes: new Set(),
       past: null,
       off: null,

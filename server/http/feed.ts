@@ -1,6 +1,7 @@
 /** The WebSocket at /feed: who may connect, and what comes in. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import websocket from '@fastify/websocket';
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { WebSocket } from 'ws';
 import type { Frame } from '../../shared/protocol.ts';
 import { CLOSE, PROTOCOL_VERSION } from '../../shared/protocol.ts';
@@ -48,15 +49,15 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
   await app.register(websocket, {
     options: {
       maxPayload: LARGEST_PAYLOAD,
-      perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+      perMessageDeflate: {
+        serverNoContextTakeover: true,
+        clientNoContextTakeover: true,
+        // What clients say is short.
+        zlibInflateOptions: { chunkSize: 1024 },
+      },
     },
     // A breach of WebSocket is the client's fault and none of the server's: it is no error in the log.
-    errorHandler: (error, socket, request) => {
-      const theirs = 'code' in error && /^(WS_ERR|Z_|ERR_BUFFER|ECONN|EPIPE)/.test(String(error.code));
-      if (theirs) request.log.debug({ err: error }, 'a feed connection failed');
-      else request.log.error({ err: error }, 'the feed failed at a connection');
-      socket.terminate();
-    },
+    errorHandler: (error, socket) => failed(error, socket),
     // The clients have been told good-bye by then; who does not answer in time is cut.
     preClose: (done: () => void) => {
       const cut = setTimeout(() => {
@@ -68,6 +69,22 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
       });
     },
   });
+  /** What a client does wrong fills no log; what goes wrong here does. */
+  function failed(error: Error, socket: WebSocket): void {
+    const theirs = 'code' in error && /^(WS_ERR|Z_|ERR_BUFFER|ECONN|EPIPE)/.test(String(error.code));
+    if (theirs) app.log.debug({ err: error }, 'a feed connection failed');
+    else app.log.error({ err: error }, 'the feed failed at a connection');
+    socket.terminate();
+  }
+
+  // The plugin keeps each request with its answer for as long as the socket lives: three kilobytes a client.
+  const answers = new WeakMap<IncomingMessage, ServerResponse>();
+  function forgetRequest(socket: WebSocket, request: FastifyRequest): void {
+    socket.removeAllListeners('error');
+    socket.on('error', (error) => failed(error, socket));
+    answers.get(request.raw)?.detachSocket(request.raw.socket);
+  }
+
   const addresses = new Map<string, number>();
   const connections = new Set<Connection>();
   const { heartbeatMs, hub } = options;
@@ -102,13 +119,16 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
       if (left > 0) addresses.set(connection.address, left);
       else addresses.delete(connection.address);
     });
-    // The close event follows and does what is to be done.
-    socket.on('error', (error) => app.log.debug({ err: error }, 'a feed connection failed'));
     session.send(controlFrame(options.hello()));
     for (const wanted of parseQuery(queryOf(request), hub.limits)) session.request(wanted);
   }
 
-  app.get('/feed', { websocket: true }, (socket, request) => {
+  const rememberAnswer: onRequestHookHandler = (request, reply, done) => {
+    answers.set(request.raw, reply.raw);
+    done();
+  };
+  app.get('/feed', { websocket: true, onRequest: rememberAnswer }, (socket, request) => {
+    forgetRequest(socket, request);
     const refusal =
       (addresses.get(request.ip) ?? 0) >= options.connectionsPerAddress
         ? { code: TRY_LATER, reason: `at most ${options.connectionsPerAddress} connections an address` }
@@ -117,7 +137,6 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
       accept(socket, request);
       return;
     }
-    socket.on('error', (error) => request.log.debug({ err: error }, 'a refused client broke off'));
     socket.close(refusal.code, refusal.reason);
   });
 };

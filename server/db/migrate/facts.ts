@@ -1,5 +1,5 @@
 /** What the migrations plan by: the catalogue, the dashboard's own objects, and what only the tables' rows can tell. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { STREAM_LIST, STREAMS, type StreamName } from '../../../shared/streams.ts';
 import { type Catalogue, cursorColumnState, OWN_SCHEMA, readCatalogue } from '../catalogue.ts';
 import { cursorIndex, serves } from '../indexes.ts';

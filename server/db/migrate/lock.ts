@@ -1,7 +1,7 @@
 /** Lets one migration at a time into a database. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CodedError } from '../../errors.ts';
 import type { Runner } from './run.ts';
 

@@ -1,7 +1,7 @@
 /** Does a step beside running writers: locks are asked for briefly, let go, and asked for again. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { STREAMS } from '../../../shared/streams.ts';
 import { CodedError, messageOf } from '../../errors.ts';
 import { errorCode, isDatabaseAway, type Queryable } from '../queryable.ts';

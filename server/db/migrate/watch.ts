@@ -1,7 +1,7 @@
 /** Tells, while a statement that waits without bound is at work, whom it waits for: an index can wait for hours for one open transaction. */
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../../errors.ts';
 import type { Queryable } from '../queryable.ts';
 
