@@ -127,7 +127,8 @@ export class Scene {
     await vi.waitFor(
       () => {
         this.#check();
-        for (const recorder of this.#recorders) expect(this.#differences(recorder, truth, gapsExcuse)).toEqual([]);
+        const held = this.#recorders.map((recorder) => this.#differences(recorder, truth, gapsExcuse));
+        expect(held).toEqual(this.#recorders.map(() => []));
         expect(this.page.marks()).toEqual(chartTruth(truth, this.#streams));
       },
       { timeout: ARRIVAL_MS, interval: 25 },

@@ -29,8 +29,13 @@ export class Recording {
   #since: string | null = null;
   #subscriptions = 0;
   #resumes = 0;
-  /** Rows by their number. */
-  readonly #rows = new Map<number, Recorded>();
+  /** Rows by their number: all up to `#since`, and those that came after it without moving it. */
+  #rows = new Map<number, Recorded>();
+  /**
+   * What takes the place of the rows once it is whole: history that comes anew. Until then they stay, for a connection that
+   * is cut before `synced` goes on from `#since` with them (F6).
+   */
+  #draft: Map<number, Recorded> | null = null;
   /** Rows that came after `#since` without moving it: a resumption from there brings them again. */
   #unsure = new Set<number>();
   /** The cursor that a key's next delta must follow (F3). */
@@ -96,6 +101,7 @@ export class Recording {
   /** The connection is gone, or the subscription came to nothing. */
   lost(): void {
     this.#phase = { name: 'away' };
+    this.#draft = null;
     this.#chains.clear();
   }
 
@@ -120,12 +126,16 @@ export class Recording {
   }
 
   #subscribed({ resumed }: Frame<'subscribed'>): void {
-    if (this.#phase.name !== 'asked') throw new Error('F2 subscribed came twice');
-    const { since } = this.#phase;
+    const phase = this.#phase;
+    // Unasked it comes to a recorder that is so far behind that the server goes on from the tables (F7): nothing is lost.
+    if (phase.name !== 'asked' && !(resumed && this.#range === null && phase.name === 'live'))
+      throw new Error('F2 subscribed came twice');
+    const since = phase.name === 'asked' ? phase.since : this.#since;
+    this.#chains.clear();
     if (resumed && since === null) throw new Error('F6 resumed without a cursor');
     if (resumed) this.#resumes += 1;
     // A chart begins anew with its snapshots.
-    else if (this.#range !== null) this.#forget();
+    else if (this.#range !== null) this.#draft = new Map();
     this.#phase = { name: 'owed', resumed, said: resumed || since === null, again: new Set(this.#unsure) };
   }
 
@@ -136,10 +146,10 @@ export class Recording {
     this.gaps.push(reason);
     if (key === null) {
       this.#chains.clear();
-      if (this.#range !== null) this.#forget();
+      if (this.#range !== null) this.#draft = new Map();
     } else {
       this.#chains.set(key, cursor);
-      if (this.#range !== null) this.#forget(key);
+      if (this.#range !== null) this.#draft = new Map(this.#draft ?? this.#rows);
     }
     this.#phase = phase.name === 'owed' ? { ...phase, said: true } : { name: 'gap' };
   }
@@ -151,7 +161,7 @@ export class Recording {
     if (this.#phase.name === 'owed' && this.#phase.resumed) throw new Error('F2 snapshot after a resumption');
     if (reduced) throw new Error('the test writes more rows than a snapshot holds whole');
     this.#chains.set(key, cursor);
-    this.#forget(key);
+    for (const [mark, row] of this.#draft ?? []) if (row.key === key) this.#draft?.delete(mark);
     for (const { columns } of series) {
       for (const value of columns[MARK_COLUMNS[this.stream]] ?? [])
         this.#add(markOf(this.stream, value), { id: null, key });
@@ -168,6 +178,8 @@ export class Recording {
     }
     this.#since = cursor;
     this.#unsure.clear();
+    this.#rows = this.#draft ?? this.#rows;
+    this.#draft = null;
     this.#phase = { name: 'live' };
   }
 
@@ -185,21 +197,15 @@ export class Recording {
       // The one case in which a row may come again: an earlier replay brought it and was cut.
       if (phase.name === 'owed' && phase.again.delete(mark)) continue;
       this.#add(mark, { id: row.id, key });
-      if (phase.name !== 'live') this.#unsure.add(mark);
+      if (phase.name !== 'live' && this.#draft === null) this.#unsure.add(mark);
     }
     if (phase.name === 'live') this.#since = cursor;
   }
 
   #add(mark: number, row: Recorded): void {
-    const known = this.#rows.get(mark);
+    const rows = this.#draft ?? this.#rows;
+    const known = rows.get(mark);
     if (known !== undefined) throw new Error(`F4 row ${mark} came twice, as id ${known.id} and ${row.id}`);
-    this.#rows.set(mark, row);
-  }
-
-  /** Lets go of what it holds, of a key or of all, because history comes anew. */
-  #forget(key?: string): void {
-    for (const [mark, row] of this.#rows) if (key === undefined || row.key === key) this.#rows.delete(mark);
-    if (key === undefined) this.#unsure.clear();
-    else for (const mark of this.#unsure) if (!this.#rows.has(mark)) this.#unsure.delete(mark);
+    rows.set(mark, row);
   }
 }
