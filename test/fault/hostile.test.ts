@@ -25,8 +25,8 @@ const FRAMES_A_CONNECTION = 250;
 const ATTACKERS = 6;
 /** Longest message of an error: it names the offending value and never repeats a frame. */
 const LONGEST_MESSAGE = 1000;
-/** What caches and compiled code may add to the heap; a leak of one connection or frame in ten is a multiple of it. */
-const HEAP_SLACK = 12 * 1_048_576;
+/** What caches and compiled code may add to the heap; they were seen to add half a megabyte. */
+const HEAP_SLACK = 4 * 1_048_576;
 /** Far above what an attacker sends, so that a connection outlives its errors. */
 const RAISED = {
   DASHBOARD_MAX_ERRORS_PER_MINUTE: '100000',
