@@ -11,16 +11,13 @@ import { isStreamName } from '../../shared/streams.ts';
 import { messageOf } from '../errors.ts';
 import { ANSWER_TIMEOUT_MS, Listener } from './listener.ts';
 import type { Queryable } from './queryable.ts';
-import { errorCode, readCell } from './queryable.ts';
+import { readCell } from './queryable.ts';
 
 /** The one channel that all triggers notify. */
 export const DOORBELL_CHANNEL = 'alphapulse_dashboard';
 
 /** From this part of the notification queue on the triggers do not ring, so that no writer fails for it (sql/002-ring.sql). */
 const QUIET_USAGE = 0.5;
-
-/** SQLSTATE of a NOTIFY that found the queue full. */
-const QUEUE_FULL = '54000';
 
 /** Why the doorbell is down, and what mends it where it does not mend itself. */
 export interface DoorbellFault {
@@ -198,8 +195,7 @@ export class Doorbell {
       this.#tell(null);
     } else if (!answers) this.#again({ kind: 'away', reason: 'the connection does not answer' });
     else if (trip.kind === 'deaf') this.#again(this.#deafness());
-    else if (trip.kind === 'quiet' || (trip.kind === 'unsent' && errorCode(trip.error) === QUEUE_FULL))
-      this.#tell(QUIET);
+    else if (trip.kind === 'quiet') this.#tell(QUIET);
     // Its LISTEN was confirmed: one that was found deaf or quiet before stays so until a probe says otherwise.
     else if (this.#fault?.kind === 'starting' || this.#fault?.kind === 'away') this.#tell(null);
   }

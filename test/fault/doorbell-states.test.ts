@@ -21,20 +21,11 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   proxy = await TcpProxy.start(database.config);
-  pool = new pg.Pool({ ...database.config, max: 1, connectionTimeoutMillis: 100 });
+  pool = new pg.Pool({ ...database.config, max: 1, connectionTimeoutMillis: 1000 });
   rings = [];
   probes = [];
   changes = [];
-  doorbell = new Doorbell({
-    connection: async () => ({ ...database.config, host: proxy.host, port: proxy.port }),
-    database: pool,
-    events: {
-      ring: (stream) => rings.push(stream),
-      listening: () => undefined,
-      probed: (outcome) => probes.push(outcome),
-      changed: (fault) => changes.push(fault),
-    },
-  });
+  doorbell = make(pool);
 });
 afterEach(async () => {
   await doorbell.stop();
@@ -42,9 +33,23 @@ afterEach(async () => {
   await pool.end();
 });
 
+/** A doorbell that listens through the proxy and sends its probes through `sender`. */
+function make(sender: pg.Pool): Doorbell {
+  return new Doorbell({
+    connection: async () => ({ ...database.config, host: proxy.host, port: proxy.port }),
+    database: sender,
+    events: {
+      ring: (stream) => rings.push(stream),
+      listening: () => undefined,
+      probed: (outcome) => probes.push(outcome),
+      changed: (fault) => changes.push(fault),
+    },
+  });
+}
+
 async function up(): Promise<void> {
   doorbell.start();
-  await expect.poll(() => probes).toMatchObject([{ kind: 'heard' }]);
+  await expect.poll(() => probes, { timeout: 5000 }).toMatchObject([{ kind: 'heard' }]);
   expect(doorbell.fault).toBeNull();
 }
 
@@ -58,7 +63,7 @@ describe('a probe', () => {
     await up();
     const taken = await pool.connect();
     doorbell.probe();
-    await expect.poll(() => probes.at(-1)).toMatchObject({ kind: 'unsent', answers: true });
+    await expect.poll(() => probes.at(-1), { timeout: 5000 }).toMatchObject({ kind: 'unsent', answers: true });
     expect(doorbell.fault).toBeNull();
     taken.release();
     doorbell.probe();
@@ -90,6 +95,26 @@ describe('a probe', () => {
     await expect.poll(() => heard.at(-1)).toBe('end');
     expect(heard).toHaveLength(2);
     await listener.end();
+  });
+
+  it('is not heard in the probes of others, where its own go to another database', async () => {
+    const elsewhere = await freshDatabase();
+    const other = new pg.Pool({ ...elsewhere.config, max: 1 });
+    doorbell = make(other);
+    doorbell.start();
+    await expect
+      .poll(
+        async () => {
+          await notify(`probe ${'0'.repeat(12)} 1`);
+          return probes;
+        },
+        { timeout: 5000 },
+      )
+      .toMatchObject([{ kind: 'deaf', answers: true }]);
+    expect(doorbell.fault).toMatchObject({ kind: 'deaf', mend: expect.stringContaining('DASHBOARD_LISTEN_URL') });
+    await doorbell.stop();
+    await other.end();
+    await elsewhere.drop();
   });
 
   it('is not taken for a ring, and neither is anything else that travels on the channel', async () => {
@@ -132,7 +157,7 @@ describe('the end', () => {
   it('comes while it waits to try again', async () => {
     await up();
     await proxy.stop();
-    await expect.poll(() => doorbell.fault?.kind).toBe('away');
+    await expect.poll(() => doorbell.fault?.kind, { timeout: 5000 }).toBe('away');
     await doorbell.stop();
     // Nothing is waiting any more that could be hurried.
     doorbell.hurry();
