@@ -66,6 +66,8 @@ async function serve(flags: Flags): Promise<void> {
 async function tail(args: TailArguments): Promise<void> {
   const [{ runTail }, { feedTarget }] = await Promise.all([import('./tail/run.ts'), import('./tail/target.ts')]);
   const target = feedTarget(args, process.env);
+  // What tail is for is its output: it sees to every failure of that itself.
+  process.stdout.off('error', outliveReader);
   // Where standard error goes the same way as a reader that went away, there is nobody left to complain to.
   process.stderr.on('error', () => undefined);
   const code = await runTail(args, target, {
@@ -159,10 +161,11 @@ function isDebugging(): boolean {
   }
 }
 
-// A reader of standard output that goes away (`npm start | head -1`) is no reason to end.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+/** A reader of standard output that goes away (`npm start | head -1`) is no reason to end. */
+function outliveReader(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
-});
+}
+process.stdout.on('error', outliveReader);
 
 try {
   await main();

@@ -145,13 +145,10 @@ it('F6 a cursor file brings a recorder that was killed back to where it was', as
   }
 });
 
-it('ends quietly with 0 when its reader goes away', async () => {
-  const server = serve(0);
-  const address = await server.ready();
-  const program = `exec 3>&1; { node "$0" tail funding_rates --url "$1"; echo "code $?" >&3; } | head -1`;
-  const shell = spawn('bash', ['-c', program, join(packageRoot(), 'scripts', 'run.mjs'), address], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+/** A shell at work on `tail` of the funding rates: `$tail` in its program stands for that. */
+async function inShell(address: string, program: string): Promise<{ lines: string[]; complaints: string }> {
+  const tail = `node '${join(packageRoot(), 'scripts', 'run.mjs')}' tail funding_rates --url '${address}'`;
+  const shell = spawn('bash', ['-c', program.replace('$tail', tail)], { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   let complaints = '';
   shell.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -161,7 +158,7 @@ it('ends quietly with 0 when its reader goes away', async () => {
     complaints += text;
   });
   const ended = once(shell, 'close');
-  // Rows come until it has noticed: the first that nobody takes any more tells it.
+  // Rows come until it has noticed: the first that nobody takes tells it.
   await vi.waitFor(
     async () => {
       await client.query(
@@ -172,13 +169,24 @@ it('ends quietly with 0 when its reader goes away', async () => {
     { timeout: 30_000, interval: 50 },
   );
   await ended;
-  const [line, code] = out
-    .split('\n')
-    .sort((a, b) => (a.startsWith('code') ? 1 : 0) - (b.startsWith('code') ? 1 : 0))
-    .filter((text) => text !== '');
-  expect(parseLines(`${line}\n`)).toHaveLength(1);
-  expect(code).toBe(`code ${EXITS.done.code}`);
+  return { lines: out.split('\n').filter((line) => line !== ''), complaints };
+}
+
+it('ends quietly with 0 when its reader goes away', async () => {
+  const address = await serve(0).ready();
+  const { lines, complaints } = await inShell(address, 'exec 3>&1; { $tail; echo "code $?" >&3; } | head -1');
+  const [row, ...others] = lines.filter((line) => !line.startsWith('code'));
+  expect(parseLines(`${row}\n`)).toHaveLength(1);
+  expect(others).toEqual([]);
+  expect(lines).toContain(`code ${EXITS.done.code}`);
   expect(complaints).toBe('');
+});
+
+it('ends with 1 and the reason when its output cannot be written, and says where to go on', async () => {
+  const address = await serve(0).ready();
+  const { lines, complaints } = await inShell(address, '$tail > /dev/full; echo "code $?"');
+  expect(lines).toEqual([`code ${EXITS.failed.code}`]);
+  expect(complaints).toMatch(/^tail: standard output cannot be written: .*ENOSPC.*\ntail: go on with --since '.*'\n$/);
 });
 
 it('what it cannot use is named at once; exit 2, nothing on standard output', async () => {
