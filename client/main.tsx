@@ -1,7 +1,7 @@
 /** Starts the page: the store, the theme, the elements. */
 import './style/page.css';
 import { render } from 'preact';
-import { createPageStore } from './store.ts';
+import { createPageStore } from './store/page.ts';
 import { followTheme } from './theme.ts';
 import { App } from './ui/app.tsx';
 

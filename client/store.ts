@@ -2,18 +2,15 @@
 import { batch, effect, signal, untracked } from '@preact/signals';
 import type { Frame } from '../shared/protocol.ts';
 import { STREAM_NAMES, type StreamName } from '../shared/streams.ts';
-import { fetchSymbols } from './api.ts';
 import { ServerClock } from './feed/clock.ts';
 import { Feed, type FeedEvent, type News } from './feed.ts';
 import { type FeedState, RANGE_MS } from './model.ts';
 import type { Picture, StreamSeries } from './series.ts';
-import { openSocketEdge, pageBuild } from './socket.ts';
 import { Pacer } from './store/pacer.ts';
 import { type Moment, offReason, ShownStream } from './store/shown.ts';
 import { troubleOf } from './store/state.ts';
 import { createSymbolList } from './store/symbols.ts';
 import type { FeedEdge, Store, StoreDeps } from './store/types.ts';
-import { browserView, createView } from './view.ts';
 
 export type { Store, StoreDeps } from './store/types.ts';
 
@@ -285,31 +282,4 @@ export function createStore(deps: StoreDeps): Store {
       edge = null;
     },
   };
-}
-
-/** The store of a real page, not started yet. */
-export function createPageStore(): Store {
-  return createStore({
-    view: createView(browserView()),
-    timers: {
-      after(ms, action) {
-        const timer = setTimeout(action, ms);
-        return () => clearTimeout(timer);
-      },
-      every(ms, action) {
-        const timer = setInterval(action, ms);
-        return () => clearInterval(timer);
-      },
-    },
-    now: () => Date.now(),
-    random: () => Math.random(),
-    build: pageBuild(),
-    openEdge: openSocketEdge,
-    fetchSymbols,
-    isHidden: () => document.visibilityState === 'hidden',
-    onVisibility(listener) {
-      document.addEventListener('visibilitychange', listener);
-      return () => document.removeEventListener('visibilitychange', listener);
-    },
-  });
 }
