@@ -122,13 +122,40 @@ describe('frames that are none', () => {
     await feed.close();
   });
 
-  it('F10 deep nesting is harmless', async () => {
+  it('F10 deep nesting is harmless, in fields that are read and in others', async () => {
     const feed = await FeedSocket.open(dashboard.feedUrl);
+    const deep = '['.repeat(30_000) + ']'.repeat(30_000);
     feed.socket.send('['.repeat(30_000));
-    feed.socket.send(
-      `{"type":"subscribe","id":"a","stream":"anomalies","x":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
-    );
-    await feed.until(() => feed.of('error').length + feed.of('synced').length >= 2);
+    for (const field of ['type', 'id', 'stream', 'keys', 'range', 'since', 'detail']) {
+      feed.socket.send(`{${field === 'type' ? '' : '"type":"subscribe",'}"${field}":${deep}}`);
+    }
+    feed.socket.send(`{"type":"ping","id":"after","x":${deep}}`);
+    await feed.until(() => feed.of('pong').length === 1);
+    expect(feed.of('error').map(({ code }) => code)).toEqual(Array(8).fill('bad_frame'));
+    await feed.close();
+  });
+
+  it('F10 F11 thousands of faults in one frame cost one short answer', async () => {
+    const feed = await FeedSocket.open(dashboard.feedUrl);
+    feed.say({ type: 'subscribe', id: 'a', stream: 'anomalies', keys: Array(30_000).fill(1) });
+    feed.say({ type: 'subscribe', id: 'b', stream: 'anomalies', keys: ['fine', 'NUL\u0000'], range: '1h' });
+    feed.say({ type: 'ping' });
+    await feed.until(() => feed.of('pong').length === 1);
+    expect(feed.of('error')).toMatchObject([
+      { id: 'a', code: 'bad_frame', message: expect.stringMatching(/keys\.0.*29997 more/) },
+      { id: 'b', code: 'bad_frame', message: expect.stringContaining('NUL') },
+    ]);
+    for (const { message } of feed.of('error')) expect(message.length).toBeLessThan(500);
+    await feed.close();
+  });
+
+  it('F10 F11 a query string that lists streams without end is refused once', async () => {
+    const feed = await FeedSocket.open(`${dashboard.feedUrl}?streams=${'anomalies,'.repeat(1000)}`);
+    await feed.until(() => feed.of('error').length > 0);
+    feed.say({ type: 'ping' });
+    await feed.until(() => feed.of('pong').length === 1);
+    expect(feed.of('error')).toMatchObject([{ code: 'limit', message: expect.stringContaining('1000') }]);
+    expect(feed.of('subscribed')).toEqual([]);
     await feed.close();
   });
 
