@@ -10,6 +10,8 @@ const BENCHMARKS = {
   latency: 'from INSERT to frame, beside a bare LISTEN',
   migrate: 'how long writers wait while a database is migrated',
   producers: 'throughput of writers with and without the dashboard',
+  slow: 'clients that read slowly or not at all, and what others notice of them',
+  storm: 'thousands of clients that come back at once',
 } as const;
 
 const [name, ...rest] = process.argv.slice(2);
