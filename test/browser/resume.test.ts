@@ -87,10 +87,10 @@ async function whole(page: Page): Promise<void> {
         const shown = shownRows(store, stream);
         const held = new Set(shown);
         const missing = due.filter((row) => !held.has(row));
-        return { isEmpty: due.length === 0, missing, excess: shown.length - due.length };
+        const lostFrom = store.charts[stream]?.lostFrom;
+        return { isEmpty: due.length === 0, missing, excess: shown.length - due.length, lostFrom };
       }, PATIENT)
-      .toEqual({ isEmpty: false, missing: [], excess: 0 });
-    expect((await readStore(page, HOUR_MS)).charts[stream]?.lostFrom).toBeNull();
+      .toEqual({ isEmpty: false, missing: [], excess: 0, lostFrom: null });
   }
 }
 
@@ -141,16 +141,22 @@ describe('a page whose connection is cut', () => {
   it('F6 and cut again in the middle of the replay, shows no row twice', () =>
     visit(async (page) => {
       let replays = 0;
+      let sockets = 0;
+      let socketsAtCut = Number.POSITIVE_INFINITY;
       page.on('websocket', (socket) => {
+        sockets += 1;
         socket.on('framereceived', ({ payload }) => {
           if (!String(payload).includes('"via":"replay"')) return;
           replays += 1;
-          if (replays === 2) proxy.cut();
+          if (replays !== 2) return;
+          proxy.cut();
+          socketsAtCut = sockets;
         });
       });
       await cutOff(page);
       await write();
       reconnect();
+      await expect.poll(() => sockets > socketsAtCut, PATIENT).toBe(true);
       await whole(page);
       expect(replays).toBeGreaterThan(2);
       expect(await resumes(page)).toBeGreaterThan(0);
