@@ -45,21 +45,22 @@ let written = 0;
 async function write(stop: AbortSignal): Promise<void> {
   const start = performance.now();
   const first = written;
-  const pending: Promise<unknown>[] = [];
+  const turns: Promise<unknown>[] = writers.map(() => Promise.resolve());
   await new Promise<void>((resolve) => {
     const timer = setInterval(() => {
       const due = first + ((performance.now() - start) / 1000) * ROWS_A_SECOND;
       for (; written < due; written += 1) {
         const time = performance.timeOrigin + performance.now();
         const query = { name: 'insert', text: INSERT, values: [time, KEY, features] };
-        pending.push(writers[written % WRITERS]?.query(query) ?? Promise.resolve());
+        const turn = written % WRITERS;
+        turns[turn] = turns[turn]?.then(() => writers[turn]?.query(query)) ?? Promise.resolve();
       }
       if (!stop.aborted) return;
       clearInterval(timer);
       resolve();
     }, 2);
   });
-  await Promise.all(pending);
+  await Promise.all(turns);
 }
 
 // An hour of history, so that a snapshot has its full length from the beginning.
@@ -138,7 +139,8 @@ const port = product.port;
 await others.recorders.open({ port, path: RECORDER, count: RECORDERS, rate: SLOW_RATE, read: true });
 await others.slow.open({ port, path: CHART, count: SLOW, rate: SLOW_RATE, read: true });
 await others.stalled.open({ port, path: CHART, count: STALLED, rate: 0, read: false });
-await healthy.report(true);
+// Nothing was written while they connected, so that what they have got by now is old for no fault of theirs.
+for (const fleet of [healthy, others.slow]) await fleet.report(true);
 const beside = await part();
 const besideRow = describe('beside slow ones', beside, await healthy.report(true));
 const slow = await others.slow.report(true);

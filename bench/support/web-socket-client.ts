@@ -80,6 +80,8 @@ export class WebSocketClient {
   hurry(): void {
     clearInterval(this.#sips);
     this.#socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    // It was paused by hand, and a listener alone does not wake it.
+    this.#socket.resume();
   }
 
   /** Cuts the connection at once, leaving no port behind that waits. */
