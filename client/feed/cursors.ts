@@ -3,7 +3,7 @@ import type { Frame } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
 
 /**
- * A page that was away for longer asks for its history anew. Within this time a replay is less to send than the history
+ * A page that has heard nothing for longer asks for its history anew. Within this time a replay is less to send than the history
  * that it saves: of a range with 1,200 buckets at most four rows each, only a key with more than 16 rows a second has as
  * many rows in it. And a cursor that is older is nobody else's: its replay is read for one page alone, while a history is
  * read once for all the pages that come back.
@@ -13,7 +13,7 @@ export const RESUME_WITHIN_MS = 300_000;
 /** The rows of a stream that the page holds: all up to the cursor, and those of a replay that has not come to its end. */
 interface Place {
   cursor: string;
-  /** When the cursor came, on this machine's clock, epoch ms. */
+  /** Until when nothing came after the cursor, as far as is known; on this machine's clock, epoch ms. */
   at: number;
   /** Rows after the cursor, by id and time: ids alone are not unique in every table. */
   readonly held: Set<string>;
@@ -33,6 +33,12 @@ export class Cursors {
     place.cursor = cursor;
     place.at = now;
     place.held.clear();
+  }
+
+  /** The stream is live, and nothing came since its cursor: however old that is, it is as good as new. */
+  confirm(stream: StreamName, now: number): void {
+    const place = this.#places.get(stream);
+    if (place !== undefined) place.at = now;
   }
 
   /** The rows held are not, or not for long, what any cursor says. */

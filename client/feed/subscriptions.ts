@@ -81,6 +81,12 @@ export class Subscriptions {
     return next;
   }
 
+  /** The connection is heard: what is live has missed nothing. */
+  confirm(scene: Scene): void {
+    for (const [stream, { phase }] of this.#entries)
+      if (phase.name === 'live') scene.cursors.confirm(stream, scene.now);
+  }
+
   /** Asks again at once for every stream that is off: what kept them off may have gone. */
   retryOff(scene: Scene): void {
     for (const entry of this.#entries.values()) {

@@ -180,6 +180,7 @@ function understand(link: Link, frame: Exclude<ServerFrame, { type: 'hello' }>, 
   switch (frame.type) {
     case 'heartbeat':
       scene.emit({ type: 'heartbeat', frame });
+      link.subscriptions.confirm(scene);
       // What was refused for want of the database need not wait for its back-off.
       if (link.database === 'down' && frame.database === 'up') link.subscriptions.retryOff(scene);
       return { ...link, database: frame.database };

@@ -96,6 +96,16 @@ describe('F6 a lost connection', () => {
     expect(newest(page, 'system_metrics')?.since).toMatch(/^c\d+$/);
   });
 
+  test('is resumed where nothing came for long before it, as long as the connection was heard', async () => {
+    const page = livePage();
+    for (let passed = 0; passed <= RESUME_WITHIN_MS; passed += 5000) {
+      await page.clock.pass(5000);
+      page.heartbeat();
+    }
+    await away(page, RESUME_WITHIN_MS - 1000);
+    expect(newest(page, 'funding_rates')?.since).toMatch(/^c\d+$/);
+  });
+
   test('while the tab was hidden is made good when the tab is shown', async () => {
     const page = livePage();
     await away(page, 60_000);
