@@ -165,9 +165,10 @@ export class Following implements ServiceStatus {
 
   async #startPump({ stream, hypertable, relkind, cursorColumn }: StreamInspection): Promise<void> {
     const { hub, counters, database, measured, tickMs } = this.#options;
-    const pool = await database.open();
+    const { looks, reads } = await database.pools();
     const Log = cursorColumn ? SnapshotLog : OverlapLog;
-    const log = new Log(pool, STREAMS[stream], {
+    const log = new Log(looks, STREAMS[stream], {
+      reads,
       runs: this.#runs,
       partitioned: hypertable || relkind === 'p',
       refused: (count) => counters.add('rows_refused_total', count),

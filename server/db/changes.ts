@@ -9,10 +9,20 @@ import type { RowCodec } from '../../shared/rows.ts';
 import { rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { CURSOR_COLUMN } from '../../shared/streams.ts';
-import type { Batch, Beginning, ChangedRow, ChangeLog, Look, OtherRun, Position, Scope } from '../feed/ports.ts';
+import type {
+  Batch,
+  Beginning,
+  ChangedRow,
+  ChangeLog,
+  Look,
+  OtherRun,
+  Position,
+  Reservation,
+  Scope,
+} from '../feed/ports.ts';
 import { BATCH_ROWS } from '../feed/ports.ts';
 import { HEAD_COLUMNS, LookQueries } from './changes-sql.ts';
-import { HeldSnapshot } from './held.ts';
+import { HeldSnapshot, heldOf } from './held.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { errorCode, readCells } from './queryable.ts';
 import type { LogOptions, Runs, Standing } from './run.ts';
@@ -33,6 +43,7 @@ const UNPREPARED = new Set(['26000', '42P05']);
 export class SnapshotLog implements ChangeLog {
   readonly past: TablePast;
   readonly #pool: pg.Pool;
+  readonly #reads: pg.Pool;
   readonly #stream: StreamDeclaration;
   readonly #codec: RowCodec;
   readonly #runs: Runs;
@@ -43,35 +54,46 @@ export class SnapshotLog implements ChangeLog {
 
   constructor(pool: pg.Pool, stream: StreamDeclaration, options: LogOptions) {
     this.#pool = pool;
+    this.#reads = options.reads;
     this.#stream = stream;
     this.#codec = rowCodec(stream);
     this.#runs = options.runs;
     this.#partitioned = options.partitioned;
     this.#refused = options.refused;
     this.#queries = new LookQueries(stream, options.partitioned);
-    this.past = new TablePast(pool, stream, options.runs);
+    this.past = new TablePast(options.reads, stream, options.runs);
   }
 
   async begin(): Promise<Beginning> {
     const cursor = quoteIdentifier(CURSOR_COLUMN);
     const [row] = await readCells(this.#pool, {
+      query_timeout: ANSWER_TIMEOUT_MS,
       text: `select ${STANDING_COLUMNS},
                coalesce((select ${cursor}::text from ${quoteIdentifier(this.#stream.table)}
                  where ${cursor} is not null and ${cursor} < pg_snapshot_xmax(pg_current_snapshot())
                  order by ${cursor} desc limit 1), '0')`,
     });
     const { snapshot, run } = await readStanding(row, this.#runs, this.#pool);
-    const arrival = await newestArrival(this.#pool, this.#stream);
+    const arrival = await newestArrival(this.#reads, this.#stream);
     return {
       position: { run, all: snapshot, recent: snapshot, bound: this.#bound(), highest: BigInt(row?.[3] ?? '0') },
       newestArrival: arrival,
     };
   }
 
-  async look(from: Position, scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun> {
+  reserve(): Promise<Reservation> {
+    return HeldSnapshot.open(this.#reads, this.#stream);
+  }
+
+  async look(
+    from: Position,
+    scope: Scope,
+    reservation: Reservation | null,
+    sink: (batch: Batch) => void,
+  ): Promise<Look | OtherRun> {
     // A held position is one position for all rows, old and new, which only a look at everything leads to.
-    const reach = hold || from.bound === null ? 'all' : scope;
-    if (!hold) {
+    const reach = reservation !== null || from.bound === null ? 'all' : scope;
+    if (reservation === null) {
       const rows = await this.#query(this.#pool, from, reach);
       const standing = await readStanding(rows[0], this.#runs, this.#pool);
       if (standing.run !== from.run) return this.#otherRun(standing);
@@ -81,17 +103,18 @@ export class SnapshotLog implements ChangeLog {
         return { position: to, unsettled: standing.snapshot.running.length > 0, held: null };
       }
     }
-    return this.#lookInTransaction(from, reach, hold, sink);
+    const held = await heldOf(reservation, this.#pool, this.#stream);
+    return this.#lookInTransaction(from, reach, held, reservation !== null, sink);
   }
 
   /** Reads a look of any size from one snapshot, in batches. */
   async #lookInTransaction(
     from: Position,
     scope: Scope,
+    held: HeldSnapshot,
     hold: boolean,
     sink: (batch: Batch) => void,
   ): Promise<Look | OtherRun> {
-    const held = await HeldSnapshot.open(this.#pool, this.#stream);
     let kept = false;
     try {
       const first = await this.#query(held.client, from, scope);

@@ -11,6 +11,15 @@ import { openPool } from './connections.ts';
 import type { Database } from './queryable.ts';
 import { settleTls } from './tls.ts';
 
+/** Most connections that only looks are made through: five streams seldom look at the same moment, and briefly. */
+const MOST_LOOKS = 3;
+
+/** Looks have connections of their own, so that no long history keeps a new row waiting. */
+export interface Pools {
+  readonly looks: pg.Pool;
+  readonly reads: pg.Pool;
+}
+
 /** What is settled before a connection is made. */
 export interface DatabaseSettings {
   readonly connection: DatabaseConnection;
@@ -23,7 +32,7 @@ export class LateDatabase implements Database {
   readonly #settings: DatabaseSettings;
   readonly #log: Logger;
   readonly #sockets = new Set<Socket>();
-  #pool: pg.Pool | null = null;
+  #pools: Pools | null = null;
   #closed = false;
   #ended: Promise<void> | undefined;
   #givingUp: NodeJS.Timeout | undefined;
@@ -33,16 +42,23 @@ export class LateDatabase implements Database {
     this.#log = log;
   }
 
-  /** The pool; made now where the server answers, else rejects. */
+  /** The pool that requests and history are read through; made now where the server answers, else rejects. */
   async open(): Promise<pg.Pool> {
-    if (this.#pool !== null) return this.#pool;
+    return (await this.pools()).reads;
+  }
+
+  /** Both pools, as `open`. */
+  async pools(): Promise<Pools> {
+    if (this.#pools !== null) return this.#pools;
     const connection = await settleTls(this.#settings.connection);
     // Another call may have been quicker, and a stop may have come.
     if (this.#closed) throw away();
     const { poolSize, statementTimeoutMs } = this.#settings;
-    const socket = (): Socket => this.#newSocket();
-    this.#pool ??= openPool({ connection, poolSize, statementTimeoutMs, log: this.#log, socket });
-    return this.#pool;
+    const looks = Math.max(1, Math.min(MOST_LOOKS, poolSize - MOST_LOOKS));
+    const make = (size: number): pg.Pool =>
+      openPool({ connection, poolSize: size, statementTimeoutMs, log: this.#log, socket: () => this.#newSocket() });
+    this.#pools ??= { looks: make(looks), reads: make(Math.max(1, poolSize - looks)) };
+    return this.#pools;
   }
 
   /** How to reach the database without a pooler in between. */
@@ -60,9 +76,9 @@ export class LateDatabase implements Database {
     return this.#require().connect();
   }
 
-  /** Connections of the pool: in all, idle, and callers that wait for one. */
+  /** Connections that are read through: in all, idle, and callers that wait for one. */
   get usage(): { readonly total: number; readonly idle: number; readonly waiting: number } {
-    const pool = this.#pool;
+    const pool = this.#pools?.reads;
     return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 };
   }
 
@@ -86,7 +102,7 @@ export class LateDatabase implements Database {
   #end(): Promise<void> {
     this.#closed = true;
     // A pool may be ended only once.
-    this.#ended ??= this.#pool?.end() ?? Promise.resolve();
+    this.#ended ??= Promise.all([this.#pools?.looks.end(), this.#pools?.reads.end()]).then(() => undefined);
     return this.#ended;
   }
 
@@ -97,8 +113,8 @@ export class LateDatabase implements Database {
   }
 
   #require(): pg.Pool {
-    if (this.#pool === null) throw away();
-    return this.#pool;
+    if (this.#pools === null) throw away();
+    return this.#pools.reads;
   }
 }
 

@@ -1,14 +1,14 @@
 /** A database snapshot that is kept open: history read through it is exactly as of the position of its look. */
 import type pg from 'pg';
 import type { StreamDeclaration } from '../../shared/streams.ts';
-import type { ChannelSnapshot, HeldPosition, Position, SnapshotRequest } from '../feed/ports.ts';
+import type { ChannelSnapshot, HeldPosition, Position, Reservation, SnapshotRequest } from '../feed/ports.ts';
 import { readSnapshot } from './history.ts';
 import { readCells } from './queryable.ts';
 
 /** A connection that has not begun by then is frozen. */
 const ANSWER_TIMEOUT_MS = 5000;
 
-export class HeldSnapshot {
+export class HeldSnapshot implements Reservation {
   readonly client: pg.PoolClient;
   readonly #stream: StreamDeclaration;
   #released = false;
@@ -73,4 +73,15 @@ export class HeldSnapshot {
     this.#turn = mine;
     return mine;
   }
+}
+
+/** The snapshot of a reservation, or one of its own where there is none. */
+export async function heldOf(
+  reservation: Reservation | null,
+  pool: pg.Pool,
+  stream: StreamDeclaration,
+): Promise<HeldSnapshot> {
+  if (reservation === null) return HeldSnapshot.open(pool, stream);
+  if (reservation instanceof HeldSnapshot) return reservation;
+  throw new TypeError('a reservation of another log was handed in');
 }

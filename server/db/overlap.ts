@@ -8,9 +8,19 @@ import type pg from 'pg';
 import { quoteIdentifier, selectList } from '../../shared/columns.ts';
 import { type RowCodec, rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
-import type { Batch, Beginning, ChangedRow, ChangeLog, Look, OtherRun, Position, Scope } from '../feed/ports.ts';
+import type {
+  Batch,
+  Beginning,
+  ChangedRow,
+  ChangeLog,
+  Look,
+  OtherRun,
+  Position,
+  Reservation,
+  Scope,
+} from '../feed/ports.ts';
 import { BATCH_ROWS } from '../feed/ports.ts';
-import { HeldSnapshot } from './held.ts';
+import { HeldSnapshot, heldOf } from './held.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { readCells } from './queryable.ts';
 import type { LogOptions, Runs } from './run.ts';
@@ -35,6 +45,7 @@ export class OverlapLog implements ChangeLog {
   /** Its rows do not say which transaction wrote them. */
   readonly past = null;
   readonly #pool: pg.Pool;
+  readonly #reads: pg.Pool;
   readonly #stream: StreamDeclaration;
   readonly #codec: RowCodec;
   readonly #runs: Runs;
@@ -49,6 +60,7 @@ export class OverlapLog implements ChangeLog {
 
   constructor(pool: pg.Pool, stream: StreamDeclaration, options: LogOptions) {
     this.#pool = pool;
+    this.#reads = options.reads;
     this.#stream = stream;
     this.#codec = rowCodec(stream);
     this.#runs = options.runs;
@@ -73,8 +85,18 @@ export class OverlapLog implements ChangeLog {
     }
   }
 
-  async look(from: Position, _scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun> {
-    const held = await HeldSnapshot.open(this.#pool, this.#stream);
+  reserve(): Promise<Reservation> {
+    return HeldSnapshot.open(this.#reads, this.#stream);
+  }
+
+  async look(
+    from: Position,
+    _scope: Scope,
+    reservation: Reservation | null,
+    sink: (batch: Batch) => void,
+  ): Promise<Look | OtherRun> {
+    const held = await heldOf(reservation, this.#pool, this.#stream);
+    const hold = reservation !== null;
     let kept = false;
     try {
       const { position, low, highestId } = await this.#moment(held.client);

@@ -3,6 +3,7 @@
  * handed out again, and another server has its own.
  */
 import { createHash } from 'node:crypto';
+import type pg from 'pg';
 import * as z from 'zod';
 import { CodedError } from '../errors.ts';
 import type { Snapshot } from '../feed/ports.ts';
@@ -50,6 +51,8 @@ export async function readStanding(row: Cells | undefined, runs: Runs, db: Query
 
 /** What the change logs of a stream are built with. */
 export interface LogOptions {
+  /** Where history is read, and what was missed: apart from the looks, which must not wait for it. */
+  readonly reads: pg.Pool;
   readonly runs: Runs;
   /** Whether the table is a hypertable or has partitions: there, visiting all of them costs tens of ms. */
   readonly partitioned: boolean;

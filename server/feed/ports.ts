@@ -82,6 +82,11 @@ export interface HeldPosition {
   release(): Promise<void>;
 }
 
+/** What it takes to keep the snapshot of a look open; given back by whoever has no use for it. */
+export interface Reservation {
+  release(): Promise<void>;
+}
+
 /** What a look found out beside the rows. */
 export interface Look {
   /** The position that the look led to. */
@@ -138,7 +143,14 @@ export interface ChangeLog {
   /**
    * Hands every row that became visible since `from` to `sink`, in batches, exactly once.
    *
-   * @param hold whether the look's snapshot is to be kept open; the caller releases it.
+   * @param reservation where the look's snapshot is to be kept open; the caller releases what it becomes.
    */
-  look(from: Position, scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun>;
+  look(
+    from: Position,
+    scope: Scope,
+    reservation: Reservation | null,
+    sink: (batch: Batch) => void,
+  ): Promise<Look | OtherRun>;
+  /** Waits, as long as that takes, for what it needs to keep a snapshot open; looks go on meanwhile. */
+  reserve(): Promise<Reservation>;
 }

@@ -3,7 +3,18 @@
  * correct with the doorbell cut, for then the tick rings.
  */
 import type { Via } from '../../shared/protocol.ts';
-import type { Batch, Beginning, ChangeLog, Clock, HeldPosition, Look, Position, RowPlace, Scope } from './ports.ts';
+import type {
+  Batch,
+  Beginning,
+  ChangeLog,
+  Clock,
+  HeldPosition,
+  Look,
+  Position,
+  Reservation,
+  RowPlace,
+  Scope,
+} from './ports.ts';
 import { OtherRunError } from './ports.ts';
 import { clipPosition } from './position.ts';
 import { SentRows } from './sent.ts';
@@ -72,6 +83,8 @@ export class Pump {
   #wish: Wish | null = null;
   #holders: Holder[] = [];
   #reachers: (() => void)[] = [];
+  /** What the next held look is made with: being asked for, or at hand. */
+  #reservation: 'asked' | Reservation | null = null;
   #busy = false;
   #stopped = false;
   #settleMs = GATE_MS;
@@ -118,7 +131,7 @@ export class Pump {
   /** Has `holder` called with a snapshot held open at the end of the next look. The result withdraws the request. */
   hold(holder: Holder): () => void {
     this.#holders.push(holder);
-    this.#want('tick', 'all');
+    this.#reserve();
     return () => {
       this.#holders = this.#holders.filter((other) => other !== holder);
     };
@@ -140,6 +153,39 @@ export class Pump {
     this.#holders = [];
     this.#reachers = [];
     await this.#idle;
+    await this.#giveBack();
+  }
+
+  /** Asks for what a held look needs, beside the looks, which must not wait for it. */
+  #reserve(): void {
+    if (this.#stopped || this.#holders.length === 0 || this.#reservation !== null) return;
+    this.#reservation = 'asked';
+    this.#log.reserve().then(
+      (reservation) => {
+        this.#reservation = reservation;
+        if (this.#stopped || this.#holders.length === 0) void this.#giveBack();
+        else this.#want('tick', 'all');
+      },
+      (error: unknown) => {
+        this.#reservation = null;
+        this.#events.failed(error);
+        // Who waits has a limit of its own.
+        if (this.#holders.length > 0) this.#clock.after(RETRY_MS, () => this.#reserve());
+      },
+    );
+  }
+
+  #takeReservation(): Reservation | null {
+    const reservation = this.#reservation;
+    if (reservation === null || reservation === 'asked') return null;
+    this.#reservation = null;
+    return reservation;
+  }
+
+  async #giveBack(): Promise<void> {
+    await this.#takeReservation()
+      ?.release()
+      .catch((error: unknown) => this.#events.failed(error));
   }
 
   #wishFor(cause: Cause, scope: Scope): void {
@@ -218,20 +264,21 @@ export class Pump {
     // Who asks while the look is under way waits for the next: this one's snapshot may be older than the question.
     const holders = new Set(this.#holders);
     const reachers = new Set(this.#reachers);
-    const held = holders.size > 0;
     this.#found = false;
     await this.#finishBrokenOff(this.#sent, wish.cause);
-    const look = await this.#lookOn(this.#position, this.#sent, wish, held);
+    const reservation = this.#takeReservation();
+    const look = await this.#lookOn(this.#position, this.#sent, wish, reservation);
     this.#brokenOff = null;
     const position = { ...look.position, highest: this.#sent.highest };
     this.#position = position;
-    if (wish.scope === 'all' || held) this.#sent.mark(position, this.#clock.now());
+    if (wish.scope === 'all' || reservation !== null) this.#sent.mark(position, this.#clock.now());
     this.#events.reached(position);
     const reached = this.#reachers.filter((reacher) => reachers.has(reacher));
     this.#reachers = this.#reachers.filter((reacher) => !reachers.has(reacher));
     for (const reacher of reached) reacher();
     if (look.held !== null) this.#handOver(look.held, holders);
-    if (this.#holders.length > 0 || this.#reachers.length > 0) this.#wishFor('tick', 'all');
+    this.#reserve();
+    if (this.#reachers.length > 0) this.#wishFor('tick', 'all');
     return look.unsettled;
   }
 
@@ -255,8 +302,8 @@ export class Pump {
   }
 
   /** Looks, and where another run of the server answers, from an older position without what was sent. */
-  async #lookOn(from: Position, sent: SentRows, wish: Wish, hold: boolean): Promise<Look> {
-    const first = await this.#log.look(from, wish.scope, hold, this.#sink(sent, wish.cause, null));
+  async #lookOn(from: Position, sent: SentRows, wish: Wish, reservation: Reservation | null): Promise<Look> {
+    const first = await this.#log.look(from, wish.scope, reservation, this.#sink(sent, wish.cause, null));
     if (!('otherRun' in first)) return first;
     const current = first.otherRun;
     const start = sent.restart(current);
@@ -268,7 +315,7 @@ export class Pump {
     // To whoever resumes, the look goes on from what was delivered: what lies before that was left out of it.
     const known = start === null ? null : clipPosition(from, sent.highest, current.run);
     const sink = this.#sink(this.#sent ?? sent, wish.cause, known);
-    const again = await this.#log.look(start ?? current, 'all', hold, sink);
+    const again = await this.#log.look(start ?? current, 'all', null, sink);
     if ('otherRun' in again) throw new Error('the database server changed twice within one look');
     return again;
   }

@@ -13,6 +13,7 @@ import type {
   OtherRun,
   Past,
   Position,
+  Reservation,
   RowPlace,
   Scope,
   Snapshot,
@@ -149,11 +150,21 @@ export class ModelDatabase {
         const highest = this.committed.reduce((most, { xid }) => (xid > most ? xid : most), 0n);
         return { position: { ...this.position(), highest }, newestArrival: null };
       },
-      look: async (from, scope, hold, sink) => {
+      reserve: async () => {
+        await Promise.resolve();
+        if (this.away) throw new Error('the database is away');
+        this.held += 1;
+        return {
+          release: async () => {
+            this.held -= 1;
+          },
+        };
+      },
+      look: async (from, scope, reservation, sink) => {
         this.#looks += 1;
         this.mostLooksAtOnce = Math.max(this.mostLooksAtOnce, this.#looks);
         try {
-          return await this.#look(from, scope, hold, sink);
+          return await this.#look(from, scope, reservation, sink);
         } finally {
           this.#looks -= 1;
         }
@@ -161,7 +172,23 @@ export class ModelDatabase {
     };
   }
 
-  async #look(from: Position, _scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun> {
+  /** As the real one, a look gives its reservation back unless it ends with it. */
+  async #look(
+    from: Position,
+    scope: Scope,
+    reservation: Reservation | null,
+    sink: (batch: Batch) => void,
+  ): Promise<Look | OtherRun> {
+    let look: Look | OtherRun | null = null;
+    try {
+      look = await this.#lookAt(from, scope, reservation !== null, sink);
+      return look;
+    } finally {
+      if (look === null || 'otherRun' in look) await reservation?.release();
+    }
+  }
+
+  async #lookAt(from: Position, _scope: Scope, hold: boolean, sink: (batch: Batch) => void): Promise<Look | OtherRun> {
     await Promise.resolve();
     if (this.away) throw new Error('the database is away');
     const to = this.position();
@@ -184,7 +211,6 @@ export class ModelDatabase {
   }
 
   #hold(position: Position, rows: readonly ChangedRow[]): HeldPosition {
-    this.held += 1;
     let released = false;
     const read = async function* (request: SnapshotRequest): AsyncGenerator<ChannelSnapshot> {
       const keys = request.keys ?? [...new Set(rows.map(({ key }) => key))].sort();
