@@ -61,8 +61,8 @@ export class RawWebSocket {
   fault: string | null = null;
   /** The first thing that the server sent wrongly. */
   breach: Error | null = null;
-  /** Whether pings are answered; a client that does not is dropped after two heartbeats. */
-  answersPings = true;
+  /** Called with what each ping carried; by default it is answered. Who does not answer is dropped after two heartbeats. */
+  onPing = (payload: Buffer): void => this.write(clientFrame(payload, { opcode: OPCODE.pong }));
   readonly socket: Socket;
   #received: Buffer = Buffer.alloc(0);
   #parts: { payload: Buffer; wire: Buffer }[] = [];
@@ -165,7 +165,7 @@ export class RawWebSocket {
     const opcode = first & 0x0f;
     const final = (first & 0x80) !== 0;
     if (opcode === OPCODE.ping) {
-      if (this.answersPings) this.write(clientFrame(payload, { opcode: OPCODE.pong }));
+      this.onPing(payload);
       return;
     }
     if (opcode === OPCODE.pong) return;
