@@ -1,11 +1,17 @@
-/** One connection that listens on one channel: from its first byte to an end that is certain, whatever the network does. */
+/**
+ * One connection that listens on one channel, by pg-listen, from its first byte to an end that is certain, whatever the
+ * network does. It does not reconnect: one that breaks is over, and its owner makes another.
+ */
 import { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
+import createSubscriber, { type Subscriber } from 'pg-listen';
 
 /** A connection that answers nothing for this long, in ms, is given up. */
 export const ANSWER_TIMEOUT_MS = 1500;
 /** How long an orderly end may take, in ms, before the socket is cut. */
 const CLOSE_TIMEOUT_MS = 1000;
+/** A channel that nobody notifies: to listen on it for a moment is a round trip to the server and no more. */
+const SILENT_CHANNEL = 'alphapulse_dashboard_silence';
 
 /** What a listener tells. */
 export interface ListenerEvents {
@@ -20,9 +26,9 @@ export class Listener {
   readonly #connection: () => Promise<pg.ClientConfig>;
   readonly #channel: string;
   readonly #events: ListenerEvents;
-  /** Its own, because node-postgres has no way to end a connection whose other side does not answer. */
+  /** Its own, because neither pg-listen nor its driver can end a connection whose other side does not answer. */
   readonly #socket = new Socket();
-  #client: pg.Client | null = null;
+  #subscriber: Subscriber<{ [channel: string]: string }> | null = null;
   #listening = false;
   #over = false;
 
@@ -37,22 +43,9 @@ export class Listener {
     try {
       const connection = await this.#connection();
       if (this.#over) throw new Error('the listener was ended before it was connected');
-      const client = new pg.Client({
-        application_name: 'alphapulse-dashboard doorbell',
-        ...connection,
-        connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
-        query_timeout: ANSWER_TIMEOUT_MS,
-        keepAlive: true,
-        stream: () => this.#socket,
-      });
-      this.#client = client;
-      client.on('notification', ({ channel, payload }) => {
-        if (channel === this.#channel && payload !== undefined && !this.#over) this.#events.heard(payload);
-      });
-      client.on('error', (error) => this.#lose(error));
-      client.on('end', () => this.#lose(new Error('the server ended the connection')));
-      await client.connect();
-      await client.query(`listen ${pg.escapeIdentifier(this.#channel)}`);
+      const subscriber = this.#subscribe(connection);
+      await subscriber.connect();
+      await subscriber.listenTo(this.#channel);
     } catch (error) {
       this.destroy();
       throw error;
@@ -61,11 +54,33 @@ export class Listener {
     this.#listening = true;
   }
 
+  #subscribe(connection: pg.ClientConfig): Subscriber<{ [channel: string]: string }> {
+    const subscriber = createSubscriber<{ [channel: string]: string }>(
+      {
+        application_name: 'alphapulse-dashboard doorbell',
+        ...connection,
+        connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
+        query_timeout: ANSWER_TIMEOUT_MS,
+        keepAlive: true,
+        stream: () => this.#socket,
+      },
+      // Its own reconnecting goes on after close() and brings connections that nobody can end: one attempt means none.
+      { retryLimit: 1, paranoidChecking: false, native: false, parse: (payload) => payload, serialize: String },
+    );
+    this.#subscriber = subscriber;
+    subscriber.events.on('error', (error) => this.#lose(error));
+    subscriber.notifications.on(this.#channel, (payload) => {
+      if (typeof payload === 'string' && !this.#over) this.#events.heard(payload);
+    });
+    return subscriber;
+  }
+
   /** Whether the server answers on this connection in time. Says nothing of notifications. */
   async answers(): Promise<boolean> {
-    if (this.#client === null || this.#over) return false;
+    if (this.#subscriber === null || this.#over) return false;
     try {
-      await this.#client.query('select 1');
+      await this.#subscriber.listenTo(SILENT_CHANNEL);
+      await this.#subscriber.unlisten(SILENT_CHANNEL);
       return true;
     } catch {
       // Whatever the error says, the connection is of no use.
@@ -83,7 +98,7 @@ export class Listener {
   async close(): Promise<void> {
     this.#over = true;
     const cut = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
-    await this.#client?.end();
+    await this.#subscriber?.close();
     clearTimeout(cut);
   }
 
