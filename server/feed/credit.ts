@@ -70,10 +70,10 @@ export class Credit {
     return this.#acknowledged + PING_BYTES < this.#excused;
   }
 
-  /** Whether more may be sent, with `queued` bytes about to be. */
-  hasRoom(now: number, queued: number): boolean {
-    const ahead = this.unacknowledged + queued;
-    return ahead < LEAST_UNACKNOWLEDGED || (ahead < MOST_UNACKNOWLEDGED && this.lagMs(now) < PROMPT_MS);
+  /** Whether more may be sent, with `queued` bytes about to be. The clock is only asked where it matters. */
+  hasRoom(clock: { now(): number }, queued: number): boolean {
+    const ahead = this.#sent - this.#acknowledged + queued;
+    return ahead < LEAST_UNACKNOWLEDGED || (ahead < MOST_UNACKNOWLEDGED && this.lagMs(clock.now()) < PROMPT_MS);
   }
 
   /** Whether so little is under way, `queued` bytes about to be included, that a snapshot will not be old when it arrives. */

@@ -143,7 +143,7 @@ export class Session implements LaneOwner {
   }
 
   get hasRoom(): boolean {
-    return this.#transport.credit.hasRoom(this.clock.now(), this.#queued);
+    return this.#transport.credit.hasRoom(this.#host.clock, this.#queued);
   }
 
   get isDrained(): boolean {

@@ -25,7 +25,8 @@ export class SocketTransport implements Transport {
 
   write(frames: readonly OutFrame[]): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#raw.cork();
+    // One write to the operating system a flush; a single frame is one anyway.
+    if (frames.length > 1) this.#raw.cork();
     for (const frame of frames) {
       for (const piece of piecesOf(frame, this.#deflated)) {
         for (const bytes of piece) {
@@ -36,7 +37,7 @@ export class SocketTransport implements Transport {
         if (this.credit.isPingDue) this.#raw.write(encodePing(this.credit.ping(Date.now())));
       }
     }
-    this.#raw.uncork();
+    if (frames.length > 1) this.#raw.uncork();
   }
 
   /** Asks for a sign of life. */
