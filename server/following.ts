@@ -8,7 +8,7 @@ import { systemClock } from './clock.ts';
 import { SnapshotLog } from './db/changes.ts';
 import type { LateDatabase } from './db/database.ts';
 import { Doorbell, type DoorbellFault, type ProbeOutcome } from './db/doorbell.ts';
-import { type Inspection, inspect, reasonOf, type StreamInspection, shortfallOf } from './db/inspect.ts';
+import { inspect, reasonOf, type StreamInspection, shortfallOf } from './db/inspect.ts';
 import { OverlapLog } from './db/overlap.ts';
 import { errorCode, isDatabaseAway, isUnanswered } from './db/queryable.ts';
 import { Runs, STANDBY } from './db/run.ts';
@@ -132,7 +132,7 @@ export class Following implements ServiceStatus {
         for (const { stream } of streams) await this.#turnOff(stream, STANDBY.reason, STANDBY.mend);
         return;
       }
-      for (const inspection of streams) await this.#judge(inspection, server);
+      for (const inspection of streams) await this.#judge(inspection);
       this.#listen();
     } catch (error) {
       this.#failed(error, INSPECTING);
@@ -142,14 +142,14 @@ export class Following implements ServiceStatus {
     }
   }
 
-  async #judge(inspection: StreamInspection, server: Inspection['server']): Promise<void> {
+  async #judge(inspection: StreamInspection): Promise<void> {
     const { stream } = inspection;
     const fault = reasonOf(inspection);
     if (fault !== null) {
       await this.#turnOff(stream, fault.reason, fault.mend);
       return;
     }
-    const shortfall = shortfallOf(inspection, server, this.#options.tickMs);
+    const shortfall = shortfallOf(inspection, this.#options.tickMs);
     if (shortfall === null) this.#shortfalls.delete(stream);
     else this.#shortfalls.set(stream, { cursor: 'overlap', ...shortfall });
     const exact = this.#exact.get(stream);

@@ -68,7 +68,6 @@ const serverRow = z.object({
   version: z.number(),
   recovery: z.boolean(),
   role: z.string(),
-  sees_transactions: z.boolean(),
   database: z.string(),
   schema: z.string().nullable(),
   timescaledb: z.string().nullable(),
@@ -103,8 +102,6 @@ export interface ServerFacts {
   /** Schema of TimescaleDB's functions. */
   readonly timescaledbSchema: string | null;
   readonly role: string;
-  /** Whether the role sees when transactions of other roles began. */
-  readonly seesTransactions: boolean;
   readonly database: string;
   /** Where a new table would be made; null where the search path names no schema. */
   readonly currentSchema: string | null;
@@ -180,7 +177,7 @@ const PARTITIONS_QUERY = `
 
 const SERVER_QUERY = `
   select current_setting('server_version_num')::integer as version, pg_is_in_recovery() as recovery,
-    current_user as role, pg_has_role('pg_read_all_stats', 'USAGE') as sees_transactions, current_database() as database, current_schema() as schema,
+    current_user as role, current_database() as database, current_schema() as schema,
     e.extversion as timescaledb, n.nspname as timescaledb_schema
   from (select 1) as one
   left join pg_extension e on e.extname = 'timescaledb'
@@ -200,7 +197,6 @@ export async function readServer(db: Queryable): Promise<ServerFacts> {
     timescaledb: row.timescaledb,
     timescaledbSchema: row.timescaledb_schema,
     role: row.role,
-    seesTransactions: row.sees_transactions,
     database: row.database,
     currentSchema: row.schema,
   };

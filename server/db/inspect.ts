@@ -47,9 +47,6 @@ export interface Inspection {
     readonly inRecovery: boolean;
     /** TimescaleDB's version, null without it. */
     readonly timescaledb: string | null;
-    /** The current role, and whether it sees when transactions of other roles began. */
-    readonly role: string;
-    readonly seesTransactions: boolean;
   };
   /** In the order of the declaration. */
   readonly streams: readonly StreamInspection[];
@@ -60,8 +57,8 @@ export async function inspect(db: Queryable): Promise<Inspection> {
   const catalogue = await readCatalogue(db);
   const streams: StreamInspection[] = [];
   for (const facts of catalogue.streams) streams.push(await inspectStream(db, catalogue, facts));
-  const { versionNumber, inRecovery, timescaledb, role, seesTransactions } = catalogue.server;
-  return { server: { versionNumber, inRecovery, timescaledb, role, seesTransactions }, streams };
+  const { versionNumber, inRecovery, timescaledb } = catalogue.server;
+  return { server: { versionNumber, inRecovery, timescaledb }, streams };
 }
 
 async function inspectStream(db: Queryable, catalogue: Catalogue, facts: StreamFacts): Promise<StreamInspection> {
@@ -135,22 +132,12 @@ export function reasonOf(inspection: StreamInspection): { reason: string; mend: 
  */
 export function shortfallOf(
   { cursorColumn, alterable, owner }: StreamInspection,
-  { role, seesTransactions }: Inspection['server'],
   tickMs: number,
 ): { reason: string; mend: string } | null {
   if (cursorColumn) return null;
-  const missed = seesTransactions
-    ? 'one whose created_at is not the beginning of its transaction may be missed'
-    : `one whose transaction stayed open for more than a second may be missed, for ${role} does not see other roles' transactions`;
-  const exact = 'To make it immediate and exact,';
-  const mends = [
-    alterable
-      ? `${exact} run: npm run migrate`
-      : `${exact} run npm run migrate as a role that may alter it, as ${owner} may`,
-    ...(seesTransactions ? [] : [`until then: grant pg_read_all_stats to ${role}`]),
-  ];
+  const how = alterable ? 'run: npm run migrate' : `run npm run migrate as a role that may alter it, as ${owner} may`;
   return {
-    reason: `its table has no cursor column, so it runs on the overlap cursor: rows come with the tick alone, every ${tickMs / 1000} s, and are found by created_at; ${missed}`,
-    mend: mends.join('; '),
+    reason: `its table has no cursor column, so it runs on the overlap cursor: rows come with the tick alone, every ${tickMs / 1000} s, and are found by created_at; one whose created_at is not the beginning of its transaction may be missed`,
+    mend: `To make it immediate and exact, ${how}`,
   };
 }

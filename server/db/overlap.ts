@@ -1,8 +1,8 @@
 /**
  * What is new in a table that has no cursor column: the rows written since a moment that lies before the start of every
  * transaction that was open at the last look, without those that were met before. Weaker than a difference of snapshots,
- * for it rests on assumptions: `created_at` is the start of the writing transaction (the column's default, now()), ids
- * grow with time, and open transactions can be seen (of other roles only with pg_read_all_stats).
+ * for it rests on assumptions: `created_at` is the start of the writing transaction (the column's default, now()), and
+ * ids grow with time.
  */
 import type pg from 'pg';
 import { quoteIdentifier, selectList } from '../../shared/columns.ts';
@@ -21,6 +21,7 @@ import type {
 } from '../feed/ports.ts';
 import { BATCH_ROWS } from '../feed/ports.ts';
 import { HeldSnapshot, heldOf } from './held.ts';
+import { OpenTransactions } from './open-transactions.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { readCells } from './queryable.ts';
 import type { LogOptions, Runs } from './run.ts';
@@ -34,10 +35,9 @@ const ID_SLACK = 10_000;
 /** On hypertables and partitioned tables, rows dated longer before their writing than this are not found live. */
 const LATE_MS = 86_400_000;
 
-/** What a look begins with: where the database stands, and from when on rows may still appear (epoch ms). */
+/** What a look begins with: where the database stands, and its highest id. */
 interface Moment {
   readonly position: Position;
-  readonly low: number;
   readonly highestId: number;
 }
 
@@ -51,6 +51,7 @@ export class OverlapLog implements ChangeLog {
   readonly #runs: Runs;
   readonly #partitioned: boolean;
   readonly #refused: (count: number) => void;
+  readonly #open = new OpenTransactions();
   /** Epoch ms; every row whose transaction began before was met. */
   #low = 0;
   /** Rows met that began after `#low`: identity to the epoch ms of `created_at`. */
@@ -69,11 +70,12 @@ export class OverlapLog implements ChangeLog {
   }
 
   async begin(): Promise<Beginning> {
+    const low = await this.#open.oldest(this.#pool);
     const held = await HeldSnapshot.open(this.#pool, this.#stream);
     try {
       const moment = await this.#moment(held.client);
-      this.#low = moment.low;
-      this.#ids = [{ time: moment.low, id: moment.highestId }];
+      this.#low = low;
+      this.#ids = [{ time: low, id: moment.highestId }];
       this.#met.clear();
       // What is there now is history, whatever transactions that began before may still add.
       for await (const rows of this.#rows(held.client))
@@ -95,11 +97,12 @@ export class OverlapLog implements ChangeLog {
     reservation: Reservation | null,
     sink: (batch: Batch) => void,
   ): Promise<Look | OtherRun> {
+    const low = await this.#oldest(reservation);
     const held = await heldOf(reservation, this.#pool, this.#stream);
     const hold = reservation !== null;
     let kept = false;
     try {
-      const { position, low, highestId } = await this.#moment(held.client);
+      const { position, highestId } = await this.#moment(held.client);
       if (position.run !== from.run) return { otherRun: position };
       for await (const batch of this.#rows(held.client)) {
         const rows = batch.rows.filter((row) => !this.#met.has(identityOf(row)));
@@ -114,6 +117,16 @@ export class OverlapLog implements ChangeLog {
     }
   }
 
+  /** Before the look has a connection of its own: looks that wait for a second one would wait for each other. */
+  async #oldest(reservation: Reservation | null): Promise<number> {
+    try {
+      return await this.#open.oldest(this.#pool);
+    } catch (error) {
+      await reservation?.release();
+      throw error;
+    }
+  }
+
   #advance(low: number, highestId: number): void {
     this.#ids.push({ time: Date.now(), id: highestId });
     this.#low = Math.max(this.#low, low);
@@ -124,14 +137,12 @@ export class OverlapLog implements ChangeLog {
   async #moment(db: Queryable): Promise<Moment> {
     const [row] = await readCells(db, {
       text: `select ${STANDING_COLUMNS},
-        (extract(epoch from least(clock_timestamp(), (select min(xact_start) from pg_stat_activity))) * 1000)::text,
         coalesce((select id from ${quoteIdentifier(this.#stream.table)} order by id desc limit 1), 0)::text`,
     });
     const { snapshot, run } = await readStanding(row, this.#runs, db);
-    const [low, highestId] = row?.slice(3) ?? [];
+    const [highestId] = row?.slice(3) ?? [];
     return {
       position: { run, all: snapshot, recent: snapshot, bound: null, highest: 0n },
-      low: Number(low),
       highestId: Number(highestId),
     };
   }

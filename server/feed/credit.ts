@@ -20,7 +20,7 @@ export class Credit {
   /** Until everything up to here is acknowledged, being late does not mean being slow. */
   #excused = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
-  #pings: Deque<{ readonly bytes: number; readonly at: number }> | null = null;
+  #pings: Deque<{ readonly bytes: number; readonly payload: string; readonly at: number }> | null = null;
 
   /** Bytes under way. */
   get unacknowledged(): number {
@@ -37,20 +37,24 @@ export class Credit {
     return this.#sent - this.#pinged >= PING_BYTES;
   }
 
-  /** Notes a ping as sent and returns what it carries. */
-  ping(now: number): string {
+  /**
+   * Notes a ping as sent and returns what it carries: the bytes so far, and a mark behind them that nobody can guess, so that
+   * only who has read up to here can answer. Who could answer unread bytes would have the memory of the server filled.
+   */
+  ping(now: number, mark = ''): string {
     this.#pinged = this.#sent;
     this.#pings ??= new Deque();
-    this.#pings.push({ bytes: this.#sent, at: now });
-    return String(this.#sent);
+    const payload = `${this.#sent}${mark}`;
+    this.#pings.push({ bytes: this.#sent, payload, at: now });
+    return payload;
   }
 
   /** Takes what a pong carried; true where it acknowledges something. Pongs that answer no ping count for nothing. */
   pong(payload: string, now: number): boolean {
-    if (this.#pings === null || !/^\d{1,15}$/.test(payload)) return false;
-    const bytes = Number(payload);
+    if (this.#pings === null || !/^\d{1,15}(\D|$)/.test(payload)) return false;
+    const bytes = Number.parseInt(payload, 10);
     let place = 0;
-    for (let ping = this.#pings.at(0); ping?.bytes !== bytes; ping = this.#pings.at(place)) {
+    for (let ping = this.#pings.at(0); ping?.payload !== payload; ping = this.#pings.at(place)) {
       if (ping === undefined || ping.bytes > bytes) return false;
       place += 1;
     }

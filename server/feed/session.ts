@@ -37,6 +37,8 @@ export interface SessionHost {
 
 /** A client that takes this long for what it was sent is slow: it stays behind, and is not only reading a burst (F7). */
 const SLOW_MS = 1500;
+/** Who goes on asking without taking the answers is closed when so many bytes of them are under way. */
+const MOST_UNREAD = 1_048_576;
 /** A client that has taken nothing for this long, with much under way, is closed. */
 const DEADLINE_MS = 8000;
 
@@ -87,6 +89,11 @@ export class Session implements LaneOwner {
   receive(text: string): void {
     if (this.#closed) return;
     const { limits, clock } = this.#host;
+    const { credit } = this.#transport;
+    if (credit.unacknowledged + this.#queued > MOST_UNREAD && !credit.isExcused) {
+      this.giveUp();
+      return;
+    }
     if (this.#frames.count(clock.now()) > limits.framesPerSecond) {
       this.refuse('limit', `more than ${limits.framesPerSecond} frames a second; this one was not read`, undefined);
       return;

@@ -1,4 +1,5 @@
 /** The socket as the feed core knows it: frames are written past the library, so that each is made once for all clients. */
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { Credit } from '../feed/credit.ts';
@@ -8,6 +9,11 @@ import { encodePing, piecesOf } from './text-frame.ts';
 
 /** How long a closing handshake may take before the socket is cut. */
 export const CLOSE_TIMEOUT_MS = 1000;
+
+/** What a ping carries behind its count; begins with no digit. */
+function mark(): string {
+  return `.${randomBytes(6).toString('base64url')}`;
+}
 
 export class SocketTransport implements Transport {
   readonly credit = new Credit();
@@ -34,7 +40,7 @@ export class SocketTransport implements Transport {
           this.credit.send(bytes.length);
         }
         // The answer tells how much of what stands before it has been read.
-        if (this.credit.isPingDue) this.#raw.write(encodePing(this.credit.ping(Date.now())));
+        if (this.credit.isPingDue) this.#raw.write(encodePing(this.credit.ping(Date.now(), mark())));
       }
     }
     if (frames.length > 1) this.#raw.uncork();
@@ -42,7 +48,8 @@ export class SocketTransport implements Transport {
 
   /** Asks for a sign of life. */
   ping(): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#raw.write(encodePing(this.credit.ping(Date.now())));
+    if (this.#socket.readyState === this.#socket.OPEN)
+      this.#raw.write(encodePing(this.credit.ping(Date.now(), mark())));
   }
 
   /**

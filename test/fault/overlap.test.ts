@@ -21,8 +21,6 @@ beforeAll(async () => {
     await fieldSchema(client);
     await client.query(`create role reader login password 'reader'`);
     await client.query('grant select on all tables in schema public to reader');
-    // Without it the reader does not see how old the transactions of the writers are.
-    await client.query('grant pg_read_all_stats to reader');
   });
   const url = new URL(server.url);
   url.username = 'reader';

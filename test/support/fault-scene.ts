@@ -118,7 +118,8 @@ export class Scene {
   /**
    * Ends the writers and waits until everybody holds what was committed: no row less, none more, none twice.
    *
-   * @param gapsExcuse whether one that was told of a gap in a stream, and asked for no history, may lack rows of it.
+   * @param gapsExcuse whether one that was told of a gap in a stream, and asked for no history that would mend it, may
+   *   differ there.
    */
   async agree({ gapsExcuse = false } = {}): Promise<void> {
     this.comeBack();
@@ -152,8 +153,9 @@ export class Scene {
   #differences(recorder: Recorder, truth: Truth, gapsExcuse: boolean): string[] {
     return this.#streams.flatMap((stream) => {
       const { rows, incomplete } = recorder.recording(stream);
+      if (gapsExcuse && incomplete) return [];
       const committed = truth.get(stream) ?? new Map<number, { readonly id: number; readonly key: string }>();
-      const missing = gapsExcuse && incomplete ? [] : [...committed].filter(([mark]) => !rows.has(mark));
+      const missing = [...committed].filter(([mark]) => !rows.has(mark));
       const foreign = [...rows].filter(([mark, { id, key }]) => {
         const row = committed.get(mark);
         return row === undefined || row.key !== key || (id !== null && row.id !== id);

@@ -31,7 +31,6 @@ function facts(timescaledb: boolean, tableOf: (stream: StreamDeclaration) => Tab
         timescaledb: timescaledb ? '2.20.0' : null,
         timescaledbSchema: timescaledb ? 'extensions' : null,
         role: 'alphapulse',
-        seesTransactions: true,
         database: 'alphapulse',
         currentSchema: 'public',
       },
