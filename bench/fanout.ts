@@ -16,6 +16,8 @@ const sizes = (process.argv[2] ?? '100,1000,5000,10000').split(',').map(Number);
 const rounds = Number(process.argv[3] ?? 8);
 const turnMs = Number(process.argv[4] ?? 1000);
 const KEYS_A_FLUSH = 10;
+/** Clients that come and go before memory is measured. */
+const WARM_UP = 100;
 const PATH = '/feed?streams=system_metrics&detail=values';
 /** The calm load of the last part. */
 const CALM = { clients: 100, perSecond: 10, seconds: 20 };
@@ -87,14 +89,16 @@ for (const clients of sizes) {
   const product = await startProduct(server.url);
   const floor = await startFloor('floor-sockets.ts', String(frameBytes), '0');
   const fleets = { product: new Fleet(2), floor: new Fleet(2) };
-  // Whatever is made at the first connection is no connection's memory.
-  const first = new Fleet(1);
-  for (const { port } of [product, floor]) await first.open({ port, path: PATH, count: 1 });
+  // What grows with the first connections, and stays when they have gone, is no connection's memory.
+  const first = { product: new Fleet(1), floor: new Fleet(1) };
+  await first.product.open({ port: product.port, path: PATH, count: WARM_UP });
+  await first.floor.open({ port: floor.port, path: PATH, count: WARM_UP });
   await insert(KEYS_A_FLUSH);
+  await first.product.deltas(KEYS_A_FLUSH);
+  await Promise.all([first.product.end(), first.floor.end()]);
   const empty = { product: await product.collected(), floor: await floor.collected() };
   await fleets.product.open({ port: product.port, path: PATH, count: clients });
   await fleets.floor.open({ port: floor.port, path: PATH, count: clients });
-  await first.end();
   const full = { product: await product.collected(), floor: await floor.collected() };
 
   const turns: Record<'floor' | 'one' | 'ten', Turn[]> = { floor: [], one: [], ten: [] };
