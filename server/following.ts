@@ -197,7 +197,7 @@ export class Following implements ServiceStatus {
       { tickMs, pause: () => hub.pause, tickOnly: !cursorColumn },
     );
     this.#pumps.set(stream, pump);
-    hub.start(stream, { placer: pump, past: log.past });
+    hub.start(stream, { placer: pump, past: log.replays });
     pump.tick();
   }
 

@@ -41,7 +41,10 @@ const UNPREPARED = new Set(['26000', '42P05']);
 
 /** The change log of one table with the cursor column. */
 export class SnapshotLog implements ChangeLog {
+  /** For the pump, which must not wait for anybody's reads. */
   readonly past: TablePast;
+  /** For clients that come back. */
+  readonly replays: TablePast;
   readonly #pool: pg.Pool;
   readonly #reads: pg.Pool;
   readonly #stream: StreamDeclaration;
@@ -61,7 +64,8 @@ export class SnapshotLog implements ChangeLog {
     this.#partitioned = options.partitioned;
     this.#refused = options.refused;
     this.#queries = new LookQueries(stream, options.partitioned);
-    this.past = new TablePast(options.reads, stream, options.runs);
+    this.past = new TablePast(pool, stream, options.runs);
+    this.replays = new TablePast(options.reads, stream, options.runs);
   }
 
   async begin(): Promise<Beginning> {

@@ -44,6 +44,7 @@ interface Moment {
 export class OverlapLog implements ChangeLog {
   /** Its rows do not say which transaction wrote them. */
   readonly past = null;
+  readonly replays = null;
   readonly #pool: pg.Pool;
   readonly #reads: pg.Pool;
   readonly #stream: StreamDeclaration;

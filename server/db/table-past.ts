@@ -74,7 +74,9 @@ export class TablePast implements Past {
     const bind = (value: unknown): string => `$${values.push(value)}`;
     const table = quoteIdentifier(this.#stream.table);
     const xid = quoteIdentifier(CURSOR_COLUMN);
-    const running = [...new Set([...from.all.running, ...from.recent.running])].map(String);
+    // Ids from the range on are met there; those that `recent` names beside `all` may be among them.
+    const named = [...from.all.running, ...from.recent.running].filter((id) => id < from.all.xmax);
+    const running = [...new Set(named)].map(String);
     const tests = [
       `not (${visibleAt(from, xid, bind)})`,
       visibleAt(to, xid, bind),

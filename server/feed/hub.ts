@@ -115,6 +115,8 @@ export class Hub implements SessionHost {
     entry.past = null;
     entry.off = message;
     for (const lane of [...entry.lanes]) lane.end(message);
+    // Who comes before it has begun anew has to wait for that: its chains will be others.
+    entry.log.clear();
   }
 
   /** A stream's first position: chains begin here. `newestArrival` in epoch ms. */

@@ -79,8 +79,8 @@ export class FeedLog {
     return this.#end;
   }
 
-  /** Starts every chain anew at a position, after which only later rows come. What is held is void. */
-  beginAt(position: Position): void {
+  /** Nothing that is held is true any more, and nobody knows yet where the stream stands. */
+  clear(): void {
     this.#frames.clear();
     this.#channels.clear();
     this.#heads.clear();
@@ -88,6 +88,12 @@ export class FeedLog {
     this.#marks.clear();
     this.#rows = 0;
     this.#bytes = 0;
+    this.#base = null;
+  }
+
+  /** Starts every chain anew at a position, after which only later rows come. */
+  beginAt(position: Position): void {
+    this.clear();
     this.#base = { number: this.#end, position };
     this.#run = position.run;
     this.#cursor = positionCursor(position);

@@ -156,9 +156,10 @@ export class Pump {
     await this.#giveBack();
   }
 
-  /** Asks for what a held look needs, beside the looks, which must not wait for it. */
+  /** Asks for what a held look needs, beside the looks, which must not wait for it; before the beginning there are none. */
   #reserve(): void {
-    if (this.#stopped || this.#holders.length === 0 || this.#reservation !== null) return;
+    if (this.#stopped || this.#position === null) return;
+    if (this.#holders.length === 0 || this.#reservation !== null) return;
     this.#reservation = 'asked';
     this.#log.reserve().then(
       (reservation) => {
@@ -306,7 +307,7 @@ export class Pump {
     const first = await this.#log.look(from, wish.scope, reservation, this.#sink(sent, wish.cause, null));
     if (!('otherRun' in first)) return first;
     const current = first.otherRun;
-    const start = sent.restart(current);
+    const start = (await this.#hasNewest(sent)) ? sent.restart(current) : null;
     if (start === null) {
       this.#position = current;
       this.#sent = new SentRows(current, this.#clock.now(), this.#reachMs);
@@ -318,6 +319,11 @@ export class Pump {
     const again = await this.#log.look(start ?? current, 'all', null, sink);
     if ('otherRun' in again) throw new Error('the database server changed twice within one look');
     return again;
+  }
+
+  /** Whether the newest that was delivered is in the table: where new writers have outrun a rewound database, ids do not tell. */
+  async #hasNewest({ highest }: SentRows): Promise<boolean> {
+    return highest === 0n || this.#log.past === null || (await this.#log.past.has(highest));
   }
 
   /** Hands rows on; `known`, where some of them may have been sent before: the position that the rest is new since. */

@@ -61,12 +61,14 @@ export class SentRows {
     }
   }
 
-  /** Where to start again in another run of the server, given the current position there; null where it was rewound. */
+  /**
+   * Where to start again in another run of the server, given the current position there; null where it was rewound: the
+   * highest transaction id that was delivered is durable, so that the next one lies above it.
+   */
   restart(current: Position): Position | null {
     const [oldest] = this.#marks;
-    if (oldest === undefined) return null;
-    const from = clipPosition(oldest.position, this.#highest, current.run);
-    return current.all.xmax < from.all.xmax ? null : from;
+    if (oldest === undefined || current.all.xmax <= this.#highest) return null;
+    return clipPosition(oldest.position, this.#highest, current.run);
   }
 
   /** A filter that lets only those rows through which are not in here now. */
