@@ -2,10 +2,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 import { type Dashboard, startDashboard } from '../support/dashboard.ts';
-import { Scene } from '../support/fault-scene.ts';
+import { Scene, withClient } from '../support/fault-scene.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { type Program, startProgram, stopProgram } from '../support/program.ts';
 import { seeds, withSeed } from '../support/random.ts';
+import { writeBurst } from '../support/writers.ts';
 
 const FILE = 'test/fault/product.test.ts';
 const [SEED = 1] = seeds(1);
@@ -49,7 +50,10 @@ async function serve(port = '0'): Promise<URL> {
 async function nothingLost(at: Scene): Promise<void> {
   await at.agree();
   expect([...at.live.gaps, ...at.resuming.gaps, ...at.absent.gaps]).toEqual([]);
-  for (const stream of STREAM_NAMES) expect(at.live.recording(stream).resumes, stream).toBeGreaterThan(0);
+}
+
+function expectResumed({ live }: Scene): void {
+  for (const stream of STREAM_NAMES) expect(live.recording(stream).resumes, stream).toBeGreaterThan(0);
 }
 
 describe('the feed over the end of its server', () => {
@@ -69,6 +73,7 @@ describe('the feed over the end of its server', () => {
       await scene.everybodyLive();
       expect(scene.live.connections).toBeGreaterThanOrEqual(3);
       await nothingLost(scene);
+      expectResumed(scene);
     });
   });
 
@@ -99,7 +104,34 @@ describe('the feed over the end of its server', () => {
       await scene.everybodyLive();
       await vi.waitFor(() => expect(wandering.cuts).toBe(4), 15_000);
       await nothingLost(scene);
+      expectResumed(scene);
       expect(wandering.gaps).toEqual([]);
+    });
+  });
+
+  it('F6 goes on at another server in the middle of one statement of many batches', async () => {
+    await withSeed(SEED, FILE, async () => {
+      const replicas = [await replica(), await replica(), await replica()];
+      let turn = 0;
+      scene = await Scene.start({
+        config: database.config,
+        feedUrl: () => replicas[0]?.feedUrl ?? '',
+        seed: SEED,
+        guests: [{ url: () => replicas[turn++ % replicas.length]?.feedUrl ?? '', streams: STREAM_NAMES }],
+      });
+      const [wandering] = scene.guests;
+      for (let statement = 0; statement < 6; statement += 1) {
+        await vi.waitFor(() => expect(wandering?.live).toBe(true), 15_000);
+        const cuts = wandering?.cuts ?? 0;
+        wandering?.planCuts([{ at: 'burst', nth: 1 + statement }]);
+        await withClient(database.config, (client) => writeBurst(client, 4000));
+        await vi.waitFor(() => {
+          wandering?.check();
+          expect(wandering?.cuts).toBe(cuts + 1);
+        }, 15_000);
+      }
+      await nothingLost(scene);
+      expect(wandering?.gaps).toEqual([]);
     });
   });
 
@@ -119,6 +151,7 @@ describe('the feed over the end of its server', () => {
       // All that was written meanwhile is in no server's memory.
       scene.comeBack();
       await nothingLost(scene);
+      expectResumed(scene);
     });
   });
 });

@@ -66,7 +66,7 @@ describe('a database that is not what it was', () => {
       await server.stop('fast');
       await run('cp', ['-a', server.dataDir, copy]);
       await server.start();
-      await scene.writers.more(400);
+      await scene.writers.more(200);
       scene.leave();
       await server.stop('immediate');
       await rm(server.dataDir, { recursive: true });

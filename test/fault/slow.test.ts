@@ -7,6 +7,7 @@ import { Scene, withClient } from '../support/fault-scene.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { seeds, withSeed } from '../support/random.ts';
 import type { Recorder } from '../support/recorder.ts';
+import { writeBurst } from '../support/writers.ts';
 
 const FILE = 'test/fault/slow.test.ts';
 const [SEED = 1] = seeds(1);
@@ -14,8 +15,6 @@ const [SEED = 1] = seeds(1);
 const WHOLE_BURST = 20_000;
 /** Rows of a burst that is far more than may be under way to a client: about 800 kB of frames. */
 const BURST = 5000;
-/** Numbers of the rows of bursts, far above those of the writers. */
-const BURST_FROM = 1_000_000;
 
 const metrics = z.object({
   counters: z.record(z.string(), z.number()),
@@ -30,7 +29,6 @@ const MOST_UNDER_WAY = 262_144 + 262_144;
 let database: TestDatabase;
 let dashboard: Dashboard;
 let scene: Scene;
-let burstRows = 0;
 
 beforeAll(async () => {
   database = await freshDatabase({ migrated: true });
@@ -63,19 +61,7 @@ async function begin(
   return { recorder, chart };
 }
 
-/** Writes many rows in one statement, none of them of the symbol that the page shows. */
-async function burst(rows = BURST): Promise<void> {
-  const from = BURST_FROM + burstRows;
-  burstRows += rows;
-  await withClient(database.config, (client) =>
-    client.query(
-      `insert into anomalies ("timestamp", symbol, data_type, value, z_score)
-       select now(), case i % 2 when 0 then 'ETH/USDT' else 'BTC/USDT:USDT' end, 'burst', $1::int + i, 5
-       from generate_series(1, $2::int) i`,
-      [from, rows],
-    ),
-  );
-}
+const burst = (rows = BURST): Promise<void> => withClient(database.config, (client) => writeBurst(client, rows));
 
 async function measured(): Promise<z.infer<typeof metrics>> {
   const answer = await fetch(`${dashboard.url}/api/metrics`);

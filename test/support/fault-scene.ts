@@ -108,7 +108,7 @@ export class Scene {
       () => {
         this.#check();
         const here = this.#recorders.filter((recorder) => recorder !== this.absent || !this.#isAway);
-        expect(here.map(({ live }) => live)).not.toContain(false);
+        expect(here.flatMap(({ trouble }) => trouble ?? [])).toEqual([]);
         expect(this.page.live).toBe(true);
       },
       { timeout: ARRIVAL_MS, interval: 10 },

@@ -9,8 +9,8 @@ import { SILENT_HEARTBEATS, serverFrame } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { Recording } from './recording.ts';
 
-/** A kind of frame; `replay` is a delta that was missed before. */
-export type FrameKind = ServerFrame['type'] | 'replay';
+/** A kind of frame; `replay` is a delta that was missed before, `burst` one with hundreds of rows. */
+export type FrameKind = ServerFrame['type'] | 'replay' | 'burst';
 
 /** Has a connection cut right after its `nth` frame of a kind (1 for the first). */
 export interface Cut {
@@ -24,10 +24,19 @@ export interface RecorderOptions {
   readonly streams: readonly StreamName[];
   /** History to ask for; null for none, as a recorder does. */
   readonly range?: string | null;
-  /** Cuts, as `cutAt` takes them, from the first connection on. */
+  /** Cuts, as `planCuts` takes them, from the first connection on. */
   readonly cuts?: readonly Cut[];
   /** What it does between a cut of its own and the next try. */
   readonly away?: () => Promise<void>;
+}
+
+/** From so many rows on a delta is of a burst. */
+const BURST_ROWS = 300;
+
+function kindOf(frame: ServerFrame): FrameKind {
+  if (frame.type !== 'delta') return frame.type;
+  if (frame.rows.length >= BURST_ROWS) return 'burst';
+  return frame.via === 'replay' ? 'replay' : 'delta';
 }
 
 /** How many frames a failure shows. */
@@ -90,6 +99,14 @@ export class Recorder {
     return this.#greeted !== null && [...this.#recordings.values()].every(({ live }) => live);
   }
 
+  /** What keeps it from being live, for messages; null where it is. */
+  get trouble(): string | null {
+    if (this.live) return null;
+    const waiting = [...this.#recordings.values()].filter(({ live }) => !live).map(({ stream }) => stream);
+    const closes = this.closes.slice(-3).join();
+    return `${this.#connections} connections, closed by ${closes}, waits for ${waiting.join()}; last: ${this.#latest.slice(-4).join('\n')}`;
+  }
+
   /** Gaps that it was told of. */
   get gaps(): readonly Frame<'gap'>['reason'][] {
     return [...this.#recordings.values()].flatMap(({ gaps }) => gaps);
@@ -113,14 +130,20 @@ export class Recorder {
     this.#socket?.resume();
   }
 
-  /** Cuts made by plan that are still to come. */
+  /** Planned cuts that are still to come. */
   get planned(): number {
     return this.#planned.length;
   }
 
-  /** Cuts the connection now, the next one by the first of these, and so on; those after the last stay. */
-  cutAt(cuts: readonly Cut[]): void {
+  /** Has this connection cut by the first of these, the next one by the second, and so on; those after the last stay. */
+  planCuts(cuts: readonly Cut[]): void {
     this.#planned = [...cuts];
+    this.#here = new Map();
+  }
+
+  /** Cuts the connection now, and the next ones as planned. */
+  cutAt(cuts: readonly Cut[]): void {
+    this.planCuts(cuts);
     this.cut();
   }
 
@@ -182,7 +205,7 @@ export class Recorder {
   }
 
   #take(frame: ServerFrame): void {
-    const kind = frame.type === 'delta' && frame.via === 'replay' ? 'replay' : frame.type;
+    const kind = kindOf(frame);
     for (const counts of [this.#counts, this.#here]) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     this.#latest.push(JSON.stringify(frame).slice(0, 400));
     if (this.#latest.length > REMEMBERED) this.#latest.shift();

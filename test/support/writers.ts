@@ -65,6 +65,21 @@ export async function emptyTables(client: pg.Client, streams: readonly StreamNam
   for (const stream of streams) await client.query(`delete from ${stream}`);
 }
 
+/** Numbers of the rows of bursts, far above those of the writers. */
+const BURST_FROM = 1_000_000;
+let burstRows = 0;
+
+/** Writes many anomalies in one statement, none of them of the symbol that pages show. */
+export async function writeBurst(client: pg.Client, rows: number): Promise<void> {
+  const from = BURST_FROM + burstRows;
+  burstRows += rows;
+  await client.query(
+    `insert into anomalies ("timestamp", symbol, data_type, value, z_score)
+     select now(), case i % 2 when 0 then $1 else $2 end, 'burst', $3::int + i, 5 from generate_series(1, $4::int) i`,
+    [SYMBOLS[1], SYMBOLS[2], from, rows],
+  );
+}
+
 /** Rows of one statement, column by column. */
 interface Draft {
   readonly stream: StreamName;
