@@ -62,6 +62,20 @@ export interface PumpPace {
   readonly tickOnly: boolean;
 }
 
+/** A look that broke off; `repeats` where it covered ground of which some had been sent before. */
+interface BrokenOff {
+  readonly from: Position;
+  readonly to: Position;
+  readonly last: RowPlace;
+  readonly repeats: boolean;
+}
+
+/** The same in another run of the server, where ids above the highest one delivered count as not seen. */
+function clipBrokenOff({ from, to, last, repeats }: BrokenOff, run: string): BrokenOff {
+  const highest = last.xid > from.highest ? last.xid : from.highest;
+  return { from: clipPosition(from, from.highest, run), to: clipPosition(to, highest, run), last, repeats };
+}
+
 interface Wish {
   cause: Cause;
   scope: Scope;
@@ -77,7 +91,7 @@ export class Pump {
   #position: Position | null = null;
   #sent: SentRows | null = null;
   /** A look that broke off between batches, with the last row that it handed on: it is read to its end first. */
-  #brokenOff: { readonly from: Position; readonly to: Position; readonly last: RowPlace } | null = null;
+  #brokenOff: BrokenOff | null = null;
   /** Whether the last look found rows. */
   #found = false;
   #wish: Wish | null = null;
@@ -266,7 +280,12 @@ export class Pump {
     const holders = new Set(this.#holders);
     const reachers = new Set(this.#reachers);
     this.#found = false;
-    await this.#finishBrokenOff(this.#sent, wish.cause);
+    try {
+      await this.#finishBrokenOff(this.#sent, wish.cause);
+    } catch (error) {
+      // The look finds the same, and what to do about it.
+      if (!(error instanceof OtherRunError)) throw error;
+    }
     const reservation = this.#takeReservation();
     const look = await this.#lookOn(this.#position, this.#sent, wish, reservation);
     this.#brokenOff = null;
@@ -290,15 +309,10 @@ export class Pump {
   async #finishBrokenOff(sent: SentRows, cause: Cause): Promise<void> {
     const { past } = this.#log;
     if (this.#brokenOff === null || past === null) return;
-    const { from, to, last } = this.#brokenOff;
-    const sink = this.#sink(sent, cause, null);
-    try {
-      for await (const rows of past.read(from, to, last, Number.MAX_SAFE_INTEGER)) sink({ from, to, rows });
-      this.#position = { ...to, highest: sent.highest };
-    } catch (error) {
-      // The next look finds the same and starts again from an older position.
-      if (!(error instanceof OtherRunError)) throw error;
-    }
+    const { from, to, last, repeats } = this.#brokenOff;
+    const sink = this.#sink(sent, cause, repeats ? from : null);
+    for await (const rows of past.read(from, to, last, Number.MAX_SAFE_INTEGER)) sink({ from, to, rows });
+    this.#position = { ...to, highest: sent.highest };
     this.#brokenOff = null;
   }
 
@@ -310,15 +324,22 @@ export class Pump {
     const start = (await this.#hasNewest(sent)) ? sent.restart(current) : null;
     if (start === null) {
       this.#position = current;
+      this.#brokenOff = null;
       this.#sent = new SentRows(current, this.#clock.now(), this.#reachMs);
       this.#events.rewound(current);
+      return this.#lookAgain(current, this.#sent, wish.cause, null);
     }
-    // To whoever resumes, the look goes on from what was delivered: what lies before that was left out of it.
-    const known = start === null ? null : clipPosition(from, sent.highest, current.run);
-    const sink = this.#sink(this.#sent ?? sent, wish.cause, known);
-    const again = await this.#log.look(start ?? current, 'all', null, sink);
-    if ('otherRun' in again) throw new Error('the database server changed twice within one look');
-    return again;
+    if (this.#brokenOff !== null) this.#brokenOff = clipBrokenOff(this.#brokenOff, current.run);
+    this.#position = clipPosition(from, sent.highest, current.run);
+    await this.#finishBrokenOff(sent, wish.cause);
+    // To whoever resumes, the look goes on from what was delivered: what lies before that is left out of it.
+    return this.#lookAgain(start, sent, wish.cause, this.#position);
+  }
+
+  async #lookAgain(start: Position, sent: SentRows, cause: Cause, known: Position | null): Promise<Look> {
+    const look = await this.#log.look(start, 'all', null, this.#sink(sent, cause, known));
+    if ('otherRun' in look) throw new Error('the database server changed twice within one look');
+    return look;
   }
 
   /** Whether the newest that was delivered is in the table: where new writers have outrun a rewound database, ids do not tell. */
@@ -334,7 +355,7 @@ export class Pump {
       const last = rows.at(-1);
       if (last === undefined) return;
       // From here on a failure leaves rows delivered that the next look would meet again.
-      this.#brokenOff = { from: known ?? from, to, last };
+      this.#brokenOff = { from: known ?? from, to, last, repeats: known !== null };
       this.#found = true;
       sent.add(rows, this.#clock.now());
       this.#events.rows({ from: known ?? from, to, rows }, cause);

@@ -66,9 +66,13 @@ export class SentRows {
    * highest transaction id that was delivered is durable, so that the next one lies above it.
    */
   restart(current: Position): Position | null {
-    const [oldest] = this.#marks;
-    if (oldest === undefined || current.all.xmax <= this.#highest) return null;
-    return clipPosition(oldest.position, this.#highest, current.run);
+    if (current.all.xmax <= this.#highest) return null;
+    // For good: what the ids above mean from here on is another run's, also when that ends in a crash soon.
+    this.#marks = this.#marks.map(({ time, position }) => ({
+      time,
+      position: clipPosition(position, this.#highest, current.run),
+    }));
+    return this.#marks[0]?.position ?? null;
   }
 
   /** A filter that lets only those rows through which are not in here now. */
