@@ -63,7 +63,7 @@ async function moreRowsBy(via: Via, count: number): Promise<void> {
 const run = (sql: string): Promise<number> =>
   withClient(server.config, async (client) => (await client.query(sql)).rowCount ?? 0);
 
-describe('the feed over faults inside the database', () => {
+describe(`the feed over faults inside the database (seed ${SEED})`, () => {
   it('F4 F5 F6 keeps every row while the listening backend is killed again and again', async () => {
     await withSeed(SEED, FILE, async () => {
       for (let kill = 0; kill < 3; kill += 1) {

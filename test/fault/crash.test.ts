@@ -89,7 +89,7 @@ async function nothingLost(at: Scene): Promise<void> {
   expect(at.resuming.cuts).toBeGreaterThan(0);
 }
 
-describe('the feed over crashes of the database server', () => {
+describe(`the feed over crashes of the database server (seed ${SEED})`, () => {
   it('F4 F6 keeps every row over crashes that hand transaction ids out again', async () => {
     await withSeed(SEED, FILE, async () => {
       const { feedUrl } = await dashboard();

@@ -94,7 +94,7 @@ async function cutGuest(
   return guest;
 }
 
-describe('a client that is cut', () => {
+describe(`a client that is cut (seed ${SEED})`, () => {
   it.each(['hello', 'subscribed', 'synced', 'delta', 'replay', 'heartbeat'] as const)(
     'F4 F6 right after a frame of kind %s has every row once, without asking for history',
     async (kind) => {

@@ -58,7 +58,7 @@ async function nothingLost(): Promise<void> {
   expect(recorders.flatMap(({ gaps }) => gaps)).toEqual([]);
 }
 
-describe('the feed over a network that swallows everything', () => {
+describe(`the feed over a network that swallows everything (seed ${SEED})`, () => {
   it('F4 F5 F6 F13 keeps every row while the database is behind a black hole for ten seconds, and says so', async () => {
     await withSeed(SEED, FILE, async () => {
       const from = heartbeatAt();

@@ -55,7 +55,7 @@ async function nothingLost(at: Scene): Promise<void> {
   for (const stream of STREAMS) expect(at.live.recording(stream).ways.notify).toBe(0);
 }
 
-describe('the feed of tables that may only be read', () => {
+describe(`the feed of tables that may only be read (seed ${SEED})`, () => {
   it('F4 F5 F6 keeps every row by the tick, for those too who were away', async () => {
     await withSeed(SEED, FILE, async () => {
       const at = await start();

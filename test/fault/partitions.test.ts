@@ -69,7 +69,7 @@ async function nothingLost(at: Scene): Promise<void> {
   expect(at.resuming.cuts).toBeGreaterThan(0);
 }
 
-describe('the feed of partitioned tables', () => {
+describe(`the feed of partitioned tables (seed ${SEED})`, () => {
   it('F4 F5 F6 keeps every row, young or old, for those who are cut and those who were away', async () => {
     await withSeed(SEED, FILE, async () => {
       const { feedUrl } = await dashboard();

@@ -56,7 +56,7 @@ function expectResumed({ live }: Scene): void {
   for (const stream of STREAM_NAMES) expect(live.recording(stream).resumes, stream).toBeGreaterThan(0);
 }
 
-describe('the feed over the end of its server', () => {
+describe(`the feed over the end of its server (seed ${SEED})`, () => {
   it('F4 F6 keeps every row while the server is killed and begun again on the same port', async () => {
     await withSeed(SEED, FILE, async () => {
       const address = await serve();

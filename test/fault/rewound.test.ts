@@ -43,7 +43,7 @@ afterAll(async () => {
   await server?.dispose();
 });
 
-describe('a database that is not what it was', () => {
+describe(`a database that is not what it was (seed ${SEED})`, () => {
   it('F6 goes on, or says so, when a standby is promoted', async () => {
     await withSeed(SEED, FILE, async () => {
       scene.leave();

@@ -82,7 +82,7 @@ async function nobodyElseNoticed(): Promise<void> {
   expect([...scene.live.gaps, ...scene.resuming.gaps, ...scene.absent.gaps]).toEqual([]);
 }
 
-describe('subscribers that stop reading', () => {
+describe(`subscribers that stop reading (seed ${SEED})`, () => {
   it('F7 a burst reaches who reads at once whole, without a gap', async () => {
     await withSeed(SEED, FILE, async () => {
       const { recorder, chart } = await begin();

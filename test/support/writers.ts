@@ -167,7 +167,11 @@ export class Writers {
   }
 
   async #connect(): Promise<pg.Client> {
-    const client = new pg.Client({ application_name: 'alphapulse test writer', ...this.#config });
+    const client = new pg.Client({
+      application_name: 'alphapulse test writer',
+      connectionTimeoutMillis: 5000,
+      ...this.#config,
+    });
     // The failure of the query says the same.
     client.on('error', () => undefined);
     await client.connect();
@@ -241,7 +245,18 @@ export class Writers {
       if (stream === 'anomalies') cells.push('5');
       return `${cells.join('\t')}\n`;
     });
-    await pipeline(Readable.from(lines), client.query(copyFrom(`copy ${stream} (${columns.join(', ')}) from stdin`)));
+    // A COPY whose connection ends is otherwise waited for without end.
+    let cut = (): void => undefined;
+    const ended = new Promise<never>((_, reject) => {
+      cut = () => reject(new Error('the connection ended during a COPY'));
+    });
+    client.once('end', cut);
+    const target = client.query(copyFrom(`copy ${stream} (${columns.join(', ')}) from stdin`));
+    try {
+      await Promise.race([pipeline(Readable.from(lines), target), ended]);
+    } finally {
+      client.off('end', cut);
+    }
   }
 
   #draft(rows: number): Draft {
