@@ -5,61 +5,18 @@
  */
 import type { ErrorCode, Frame } from '../../shared/protocol.ts';
 import type { Detail } from '../../shared/rows.ts';
-import type { DeltaFrame, OutFrame } from './frames.ts';
+import type { DeltaFrame } from './frames.ts';
 import { controlFrame, snapshotFrame } from './frames.ts';
 import type { HistoryPlace } from './histories.ts';
 import { AwayError, FullError } from './histories.ts';
-import type { Clock } from './ports.ts';
+import type { Entry, LaneOwner, StreamPort } from './lane-ports.ts';
 import { LimitError } from './ports.ts';
-import type { ReplaySource } from './replay.ts';
 import { holds, planReplay, ReplayLost, replayFrames } from './replay.ts';
-import type { SubscriptionRequest } from './requests.ts';
-
-/** A subscription on its way through a lane. */
-export interface Entry {
-  readonly request: SubscriptionRequest;
-  /** Set by unsubscribe and by a later subscription with the same id. */
-  dropped: boolean;
-}
 
 /** What a lane owes a subscription: its start, from `since` where that is given, or fresh snapshots after a gap. */
 type Debt =
   | { readonly kind: 'start'; readonly entry: Entry; readonly since: string | null }
   | { readonly kind: 'refresh'; readonly entry: Entry };
-
-/** What a lane needs of its stream. */
-export interface StreamPort extends ReplaySource {
-  /** Keeps the routing of deltas to this lane; null keys mean every key. */
-  route(lane: Lane, keys: ReadonlySet<string> | null): void;
-  unroute(lane: Lane, keys: ReadonlySet<string> | null): void;
-  /** Counts a gap that a client is told. */
-  gap(): void;
-  /** Notes a read that failed, with its cause. */
-  failed(error: unknown): void;
-}
-
-/** What a lane needs of its connection. */
-export interface LaneOwner {
-  readonly clock: Clock;
-  /** Whether the client has taken enough for another delta. */
-  readonly hasRoom: boolean;
-  /** Whether so little is under way that a snapshot will not be old when it arrives. */
-  readonly isDrained: boolean;
-  send(frame: OutFrame): void;
-  /** Resolves when there is room, or nothing more to be sent; rejects never. */
-  room(): Promise<void>;
-  /** What was sent so far is large by its nature, and no sign of a slow client. */
-  excuse(): void;
-  /** Has `advance` called when there is room again, and `slow` where that takes long. */
-  press(lane: Lane): void;
-  /** The client is so far behind that what it is owed has gone. */
-  giveUp(): void;
-  refuse(code: ErrorCode, message: string, id: string | undefined): void;
-  /** A subscription has become live: an earlier one with its id ends, whatever its stream. */
-  placed(entry: Entry, lane: Lane): void;
-  /** A subscription came to nothing. */
-  lost(entry: Entry): void;
-}
 
 /** Ends the paying of a debt that is not owed any more. */
 class NotOwed extends Error {}

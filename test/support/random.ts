@@ -18,11 +18,14 @@ export function pick<T>(random: () => number, items: readonly T[]): T {
   return item;
 }
 
-/** The seeds to try: those that once failed, then `count` fresh ones; only `SEED` where the environment has one. */
+/**
+ * The seeds to try: those that once failed, then `count` fresh ones, `FUZZ` times as many where the environment says so;
+ * only `SEED` where it has one.
+ */
 export function seeds(count: number, known: readonly number[] = []): number[] {
   const only = process.env.SEED;
   if (only !== undefined) return [Number(only)];
-  const fresh = Array.from({ length: count }, () => Math.floor(Math.random() * 2 ** 31));
+  const fresh = Array.from({ length: count * Number(process.env.FUZZ ?? 1) }, () => Math.floor(Math.random() * 2 ** 31));
   return [...known, ...fresh];
 }
 
