@@ -27,10 +27,18 @@ function matches({ request }: Entry, key: string): boolean {
   return request.keys === null || request.keys.has(key);
 }
 
+/** Shared by all lanes without a live subscription. */
+const NONE: readonly Entry[] = [];
+
+function without(entries: readonly Entry[], entry: Entry): readonly Entry[] {
+  return entries.includes(entry) ? entries.filter((other) => other !== entry) : entries;
+}
+
 export class Lane {
   readonly #port: StreamPort;
   readonly #owner: LaneOwner;
-  readonly #live = new Map<string, Entry>();
+  /** Seldom more than one: a list costs a quiet connection less than a map. */
+  #live: readonly Entry[] = NONE;
   #debts: Debt[] = [];
   /** Number of the first frame that was not looked at; null while up to date. */
   #next: number | null = null;
@@ -62,7 +70,7 @@ export class Lane {
   drop(entry: Entry): void {
     if (entry.dropped) return;
     entry.dropped = true;
-    if (this.#live.get(entry.request.id) === entry) this.#live.delete(entry.request.id);
+    this.#live = without(this.#live, entry);
     this.#port.unroute(this, entry.request.keys);
   }
 
@@ -102,15 +110,15 @@ export class Lane {
   slow(): void {
     if (this.#next === null || this.#paying !== null) return;
     this.#slow = true;
-    for (const entry of this.#live.values()) if (entry.request.history !== null) this.#refresh(entry, 'slow_consumer');
-    if (this.#live.size === 0) this.#next = null;
+    for (const entry of this.#live) if (entry.request.history !== null) this.#refresh(entry, 'slow_consumer');
+    if (this.#live.length === 0) this.#next = null;
   }
 
   /** The database was rewound: every chain ends, and charts get their history anew. */
   rewound(): void {
     this.#age += 1;
     this.#stand(this.#port.log.end);
-    for (const entry of this.#live.values()) this.#refresh(entry, 'epoch_changed');
+    for (const entry of this.#live) this.#refresh(entry, 'epoch_changed');
     this.advance();
   }
 
@@ -129,13 +137,13 @@ export class Lane {
 
   #entries(): Set<Entry> {
     const paying = this.#paying === null ? [] : [this.#paying.entry];
-    return new Set([...this.#live.values(), ...paying, ...this.#debts.map(({ entry }) => entry)]);
+    return new Set([...this.#live, ...paying, ...this.#debts.map(({ entry }) => entry)]);
   }
 
   /** The fullest detail that a live subscription wants of a channel; null where none wants it. */
   #detailFor(key: string, except?: string): Detail | null {
     let detail: Detail | null = null;
-    for (const { request } of this.#live.values()) {
+    for (const { request } of this.#live) {
       if (detail === 'full' || request.id === except || (request.keys !== null && !request.keys.has(key))) continue;
       detail = request.detail;
     }
@@ -170,11 +178,11 @@ export class Lane {
 
   /** What comes next has left the log: charts begin again, the others resume from the table, as after a broken connection. */
   #overtaken(): void {
-    for (const entry of [...this.#live.values()]) {
+    for (const entry of this.#live) {
       if (entry.request.history !== null) {
         this.#refresh(entry, 'slow_consumer');
       } else {
-        this.#live.delete(entry.request.id);
+        this.#live = without(this.#live, entry);
         this.#debts.push({ kind: 'start', entry, since: this.#from });
       }
     }
@@ -183,7 +191,7 @@ export class Lane {
 
   /** Tells a subscription that rows are lost to it, and owes it its history anew. */
   #refresh(entry: Entry, reason: Frame<'gap'>['reason']): void {
-    this.#live.delete(entry.request.id);
+    this.#live = without(this.#live, entry);
     this.#gap(entry, this.#next === null ? this.#port.log.cursorAt(this.#port.log.end) : this.#from, reason);
     this.#debts.push({ kind: 'refresh', entry });
   }
@@ -250,7 +258,7 @@ export class Lane {
   /** Reads on for the live subscriptions, however long that takes, up to the frame of a number. */
   async #bring(number: number, check: () => void): Promise<void> {
     // Of what lies between here and an earlier place nothing was sent, for it matched nothing.
-    if (this.#live.size === 0 || (this.#next ?? 0) > number) this.#stand(number);
+    if (this.#live.length === 0 || (this.#next ?? 0) > number) this.#stand(number);
     while (!this.#readOn(number)) {
       await this.#owner.room();
       check();
@@ -343,7 +351,7 @@ export class Lane {
   /** All that was owed is sent: from here on the subscription is live. */
   #synced(entry: Entry, cursor: string): void {
     const { id } = entry.request;
-    this.#live.set(id, entry);
+    this.#live = [...this.#live.filter(({ request }) => request.id !== id), entry];
     this.#owner.send(controlFrame({ type: 'synced', id, cursor }));
   }
 

@@ -68,8 +68,9 @@ export class Session implements LaneOwner {
   readonly #newest = new Map<string, Entry>();
   /** The subscription of each id that receives; differs from the newest while that waits for its position. */
   readonly #placed = new Map<string, { readonly entry: Entry; readonly lane: Lane }>();
-  readonly #frames = new Window(1000);
-  readonly #errors = new Window(60_000);
+  /** Of a client that never says anything there is nothing to count. */
+  #frames: Window | null = null;
+  #errors: Window | null = null;
   /** Lanes that wait for room. */
   readonly #pressed = new Set<Lane>();
   #waiting: (() => void)[] = [];
@@ -95,6 +96,7 @@ export class Session implements LaneOwner {
       this.giveUp();
       return;
     }
+    this.#frames ??= new Window(1000);
     if (this.#frames.count(clock.now()) > limits.framesPerSecond) {
       this.refuse('limit', `more than ${limits.framesPerSecond} frames a second; this one was not read`, undefined);
       return;
@@ -214,6 +216,7 @@ export class Session implements LaneOwner {
   refuse(code: ErrorCode, message: string, id: string | undefined): void {
     this.send(controlFrame({ type: 'error', ...(id === undefined ? {} : { id }), code, message }));
     if (code === 'unavailable') return;
+    this.#errors ??= new Window(60_000);
     if (this.#errors.count(this.#host.clock.now()) > this.#host.limits.errorsPerMinute) {
       this.flush();
       this.#transport.close(CLOSE.abuse, 'too many errors');
