@@ -25,7 +25,9 @@ export function pick<T>(random: () => number, items: readonly T[]): T {
 export function seeds(count: number, known: readonly number[] = []): number[] {
   const only = process.env.SEED;
   if (only !== undefined) return [Number(only)];
-  const fresh = Array.from({ length: count * Number(process.env.FUZZ ?? 1) }, () => Math.floor(Math.random() * 2 ** 31));
+  const fresh = Array.from({ length: count * Number(process.env.FUZZ ?? 1) }, () =>
+    Math.floor(Math.random() * 2 ** 31),
+  );
   return [...known, ...fresh];
 }
 
