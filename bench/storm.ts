@@ -65,6 +65,8 @@ async function once(path: string): Promise<{ bytes: number; cursor: string }> {
 /** What one storm took: sorted ms from connecting to being in sync, the server's processor ms, and its queries for history. */
 interface Storm {
   readonly times: readonly number[];
+  /** Clients that were cut before they were in sync. */
+  readonly failed: number;
   readonly cpuMs: number;
   readonly reads: number;
 }
@@ -72,11 +74,18 @@ interface Storm {
 async function storm(measured: Measured, path: string, deflate: boolean): Promise<Storm> {
   const fleet = new Fleet(2);
   const before = { usage: await measured.usage(), reads: await historyReads() };
-  const times = await fleet.open({ port: measured.port, path, count: clients, spreadMs: SPREAD_MS, deflate });
+  const { times, failed } = await fleet.open({
+    port: measured.port,
+    path,
+    count: clients,
+    spreadMs: SPREAD_MS,
+    deflate,
+  });
   const after = { usage: await measured.usage(), reads: await historyReads() };
   await fleet.end();
   return {
-    times: times.sort((a, b) => a - b),
+    times: [...times].sort((a, b) => a - b),
+    failed,
     cpuMs: after.usage.cpuMs - before.usage.cpuMs,
     reads: after.reads - before.reads,
   };
@@ -128,7 +137,8 @@ const rows = kinds.map((kind) => {
   const worst = Math.max(...storms[kind].map(({ times }) => quantile(times, 0.99))).toFixed(0);
   const cpu = median(storms[kind].map(({ cpuMs }) => cpuMs)) / SPREAD_MS;
   const reads = kind === 'floor' ? '' : storms[kind].map((each) => each.reads).join(', ');
-  return [kind, at(0.5), at(0.99), worst, `${(cpu * 100).toFixed(0)}%`, reads];
+  const failed = storms[kind].reduce((sum, each) => sum + each.failed, 0);
+  return [kind, at(0.5), at(0.99), worst, failed, `${(cpu * 100).toFixed(0)}%`, reads];
 });
 publish(
   'storm',
@@ -138,7 +148,7 @@ publish(
 snapshot of ${(bytes / 1000).toFixed(0)} kB, "resumed" the ${MISSED_ROWS} rows since its cursor; the floor sends a buffer of the snapshot's length to raw sockets.
 The clients run on the same processors. A p99 below 200 ms is asked for, and one query for each distinct snapshot.
 
-${table(['', 'median ms', 'p99 ms', 'p99 of the worst round', 'of a processor', 'queries for history, by round'], rows)}`,
+${table(['', 'median ms', 'p99 ms', 'p99 of the worst round', 'cut', 'of a processor', 'queries for history, by round'], rows)}`,
 );
 await writer.end();
 await Promise.all([product.stop(), floor.stop()]);

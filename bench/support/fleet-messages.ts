@@ -48,7 +48,8 @@ export type ReaderReport = z.infer<typeof readerReport>;
 
 /** To the benchmark. */
 export const reply = z.discriminatedUnion('did', [
-  z.object({ did: z.literal('open'), times: z.array(z.number()) }),
+  /** `times`: of those that came in sync; `failed`: how many were cut before. */
+  z.object({ did: z.literal('open'), times: z.array(z.number()), failed: z.number() }),
   z.object({ did: z.literal('deltas'), deltas: z.number(), bytes: z.number() }),
   z.object({ did: z.literal('hurry') }),
   z.object({ did: z.literal('report'), readers: z.array(readerReport) }),

@@ -1,6 +1,6 @@
 /** A process full of clients, told what to do by the benchmark (fleet.ts). */
 import process from 'node:process';
-import { command, type Reply } from './fleet-messages.ts';
+import { type Command, command, type Reply } from './fleet-messages.ts';
 import { Reader } from './fleet-reader.ts';
 import { typeOf, WebSocketClient } from './web-socket-client.ts';
 
@@ -22,10 +22,11 @@ function counted(bytes: number): void {
   }
 }
 
-/** Opens clients, spread evenly over a time; resolves with the ms that each took from connecting to being in sync. */
-async function open(order: Extract<ReturnType<typeof command.parse>, { do: 'open' }>): Promise<number[]> {
+/** Opens clients, spread evenly over a time; resolves when each is in sync or was cut before. */
+async function open(order: Extract<Command, { do: 'open' }>): Promise<{ times: number[]; failed: number }> {
   const { count, spreadMs, port, path, deflate, rate, read } = order;
   const times: number[] = [];
+  let failed = 0;
   const start = performance.now();
   await new Promise<void>((resolve) => {
     let opened = 0;
@@ -44,9 +45,14 @@ async function open(order: Extract<ReturnType<typeof command.parse>, { do: 'open
             if (inSync || type !== 'synced') return;
             inSync = true;
             times.push(performance.now() - began);
-            if (times.length === count) resolve();
+            if (times.length + failed === count) resolve();
           },
-          closed: (code) => reader?.close(code),
+          closed(code) {
+            reader?.close(code);
+            if (inSync) return;
+            failed += 1;
+            if (times.length + failed === count) resolve();
+          },
         },
       );
       clients.push(client);
@@ -54,21 +60,21 @@ async function open(order: Extract<ReturnType<typeof command.parse>, { do: 'open
     const timer = setInterval(() => {
       const due = spreadMs === 0 ? count : Math.min(count, Math.ceil(((performance.now() - start) / spreadMs) * count));
       // A backlog of handshakes is no part of what is measured: without a spread they come a few at a time.
-      const most = spreadMs === 0 ? Math.min(due, times.length + 200) : due;
+      const most = spreadMs === 0 ? Math.min(due, times.length + failed + 200) : due;
       for (; opened < most; opened += 1) one();
       if (opened === count) clearInterval(timer);
     }, 1);
     // Who reads nothing is never in sync, and is not waited for.
     if (rate === 0 || count === 0) resolve();
   });
-  return times;
+  return { times, failed };
 }
 
 process.on('message', (message) => {
   const order = command.parse(message);
   switch (order.do) {
     case 'open':
-      void open(order).then((times) => reply({ did: 'open', times }));
+      void open(order).then((done) => reply({ did: 'open', ...done }));
       break;
     case 'deltas':
       if (deltas >= order.total) reply({ did: 'deltas', deltas, bytes: deltaBytes });

@@ -16,6 +16,12 @@ export interface Boarding {
   readonly read?: boolean;
 }
 
+/** How it went: ms from connecting to being in sync, and how many were cut before. */
+export interface Boarded {
+  readonly times: readonly number[];
+  readonly failed: number;
+}
+
 export class Fleet {
   readonly #children: readonly ChildProcess[];
   readonly #exits: readonly Promise<void>[];
@@ -30,8 +36,11 @@ export class Fleet {
     this.#expected = this.#children.map(() => 0);
   }
 
-  /** Opens clients, shared out evenly; answers the ms that each took from connecting to being in sync. */
-  async open({ port, path, count, spreadMs, deflate, rate, read }: Boarding): Promise<number[]> {
+  /**
+   * Opens clients, shared out evenly; answers the ms that each took from connecting to being in sync, and how many were cut
+   * before they were.
+   */
+  async open({ port, path, count, spreadMs, deflate, rate, read }: Boarding): Promise<Boarded> {
     const shares = this.#share(count);
     const replies = await Promise.all(
       this.#children.map((child, i) =>
@@ -48,7 +57,11 @@ export class Fleet {
       ),
     );
     this.#clients = shares;
-    return replies.flatMap((each) => (each.did === 'open' ? each.times : []));
+    return replies.reduce<Boarded>(
+      (all, each) =>
+        each.did === 'open' ? { times: [...all.times, ...each.times], failed: all.failed + each.failed } : all,
+      { times: [], failed: 0 },
+    );
   }
 
   /** Resolves when every client has got `count` more deltas; answers the mean length of a delta so far, in bytes. */
