@@ -1,4 +1,5 @@
 /** Builds the HTTP server from its plugins, without listening. */
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './config.ts';
 import { isLoopback } from './config.ts';
@@ -33,6 +34,8 @@ export interface AppDeps {
   readonly startedAt: number;
 }
 
+/** How long connections may stay open while the server stops; above what a request waits for a database that is away. */
+const LINGER_MS = 3000;
 /** How long a request may take to arrive. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -92,12 +95,21 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
 /**
  * While the app closes, a connection ends with the answer that was under way on it. Kept alive, as Fastify leaves those
- * that were busy when the close began, it would hold up the close until it times out.
+ * that were busy when the close began, it would hold up the close until it times out. A connection that has not said what
+ * it wants counts as busy too, and would hold it up for ever: what is left after a while is cut.
  */
 function closeAnsweredConnections(app: FastifyInstance): void {
   let closing = false;
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   app.addHook('preClose', async () => {
     closing = true;
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, LINGER_MS).unref();
   });
   app.addHook('onResponse', async () => {
     // Only after this turn the connection counts as idle.

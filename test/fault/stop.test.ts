@@ -1,4 +1,6 @@
 /** Planned restarts: everybody is told when to come back, what is under way is finished, and the process ends in time. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FeedSocket } from '../support/feed-socket.ts';
@@ -101,5 +103,14 @@ describe('SIGTERM', () => {
     program.signal('SIGTERM');
     expect(await program.ended).toBe(0);
     mute.socket.terminate();
+  });
+
+  it('F12 ends with 0 in time though somebody has connected and never says what for', async () => {
+    const { hostname, port } = new URL(address);
+    const silent = connect(Number(port), hostname);
+    await once(silent, 'connect');
+    program.signal('SIGTERM');
+    expect(await program.ended).toBe(0);
+    silent.destroy();
   });
 });
