@@ -77,6 +77,8 @@ describe(`the feed over a network that swallows everything (seed ${SEED})`, () =
   it('F6 F13 a client behind a black hole is let go, and goes on from its cursor when it is back', async () => {
     await withSeed(SEED, FILE, async () => {
       const [client] = scene.guests;
+      // One that had not connected yet would have nothing to lose.
+      await vi.waitFor(() => expect(client?.live).toBe(true), 15_000);
       for (let outage = 0; outage < 2; outage += 1) {
         const before = outer.connections;
         outer.blackHole();
