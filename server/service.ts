@@ -20,6 +20,11 @@ import { packageRoot, packageVersion } from './root.ts';
 import { returnTimes } from './spread.ts';
 import { Counters } from './status.ts';
 
+/**
+ * Connections that wait to be accepted. Of a storm of thousands, what is above Node's 511 is dropped by the operating system
+ * and tried again by the client a second later.
+ */
+const BACKLOG = 4096;
 /** How long a stop waits for a database that does not answer. */
 const STOP_MS = 2500;
 const CACHE_READING_MS = 5000;
@@ -110,7 +115,7 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   undo.add(() => app.close());
   undo.add(() => hub.goodbye('the server is stopping', returnTimes(hub.clients, Math.random)));
   undo.add(() => database.giveUpAfter(STOP_MS));
-  const address = await app.listen({ host: config.host, port: config.port });
+  const address = await app.listen({ host: config.host, port: config.port, backlog: BACKLOG });
   return { address, stop: () => undo.run() };
 }
 

@@ -31,19 +31,19 @@ export class SocketTransport implements Transport {
 
   write(frames: readonly OutFrame[]): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    // One write to the operating system a flush; a single frame is one anyway.
-    if (frames.length > 1) this.#raw.cork();
-    for (const frame of frames) {
-      for (const piece of piecesOf(frame, this.#deflated)) {
-        for (const bytes of piece) {
-          this.#raw.write(bytes);
-          this.credit.send(bytes.length);
-        }
-        // The answer tells how much of what stands before it has been read.
-        if (this.credit.isPingDue) this.#raw.write(encodePing(this.credit.ping(Date.now(), mark())));
+    const written = frames.map((frame) => piecesOf(frame, this.#deflated));
+    // One write to the operating system a flush; what is a single buffer is one anyway.
+    const isMany = written.length > 1 || (written[0]?.length ?? 0) > 1 || (written[0]?.[0]?.length ?? 0) > 1;
+    if (isMany) this.#raw.cork();
+    for (const piece of written.flat()) {
+      for (const bytes of piece) {
+        this.#raw.write(bytes);
+        this.credit.send(bytes.length);
       }
+      // The answer tells how much of what stands before it has been read.
+      if (this.credit.isPingDue) this.#raw.write(encodePing(this.credit.ping(Date.now(), mark())));
     }
-    if (frames.length > 1) this.#raw.uncork();
+    if (isMany) this.#raw.uncork();
   }
 
   /** Asks for a sign of life. */
