@@ -68,7 +68,7 @@ describe('the first start', () => {
     const { rows } = await client.query<{ within: string; gaps: number[] }>(
       `select within, array_agg(distinct gap) as gaps from (
          select extract(epoch from "timestamp" - lag("timestamp") over (order by "timestamp"))::int as gap,
-           case when age < 3600 then '1 h' when age between 3700 and 21600 then '6 h'
+           case when age < 3600 then '1 h' when age between 3700 and 21000 then '6 h'
              when age between 22000 and 86400 then '24 h' when age > 90000 then '7 d' end as within
          from (select *, extract(epoch from to_timestamp($1::float8 / 1000) - "timestamp") as age from funding_rates) f
          where symbol = 'BTC/USDT' and exchange = 'okx') g
