@@ -68,7 +68,10 @@ export class TablePast implements Past {
     return rows.length > 0;
   }
 
-  /** One page. As in a look, the ids that were running at `from` are named, so that one that stays open costs nothing. */
+  /**
+   * One page, and whatever shares the place of its last row: in a table without a key an id may come twice. As in a look,
+   * the ids that were running at `from` are named, so that one that stays open costs nothing.
+   */
   #query(from: Position, to: Position, after: RowPlace | null, limit: number): [{ text: string }, unknown[]] {
     const values: unknown[] = [];
     const bind = (value: unknown): string => `$${values.push(value)}`;
@@ -91,7 +94,7 @@ export class TablePast implements Past {
         : [`select * from ${table} where ${xid} = any(${bind(running)}::xid8[]) and ${tests}`]),
     ];
     const rows = `select c.${xid}::text as xid, ${selectList(this.#stream)}
-      from (${parts.join(' union all ')}) c order by c.${xid}, c.id limit ${limit}`;
+      from (${parts.join(' union all ')}) c order by c.${xid}, c.id fetch first ${limit} rows with ties`;
     return [
       { text: `select s.*, r.* from (select ${STANDING_COLUMNS}) s left join lateral (${rows}) r on true` },
       values,

@@ -112,6 +112,19 @@ describe('the past of a table', () => {
     expect(await read(before.position, position, null, 1001)).toEqual(all.slice(0, 1001));
   });
 
+  it('F4 keeps rows of one id together, where a table without a key has it twice at the edge of a page', async () => {
+    const observer = await database.connect();
+    const writer = await database.connect();
+    const before = await see(observer, null);
+    await writer.query('alter table system_metrics drop constraint if exists system_metrics_pkey');
+    await writer.query(
+      `insert into system_metrics (id, "timestamp", metric_name, metric_value)
+       select 5000000 + least(i, 1000), to_timestamp(1700000000), 'm', i from generate_series(1, 1001) i`,
+    );
+    const { position } = await see(observer, null);
+    expect(await read(before.position, position, null, 1_000_000)).toHaveLength(1001);
+  });
+
   it('judges rows on either side of a bound by the snapshot of their side', async () => {
     const observer = await database.connect();
     const writer = await database.connect();
