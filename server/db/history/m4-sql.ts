@@ -1,0 +1,147 @@
+/**
+ * The reduction in SQL: which rows of a line stay, packed to a few bytea columns so that thousands of rows cross the wire
+ * and wait in a rollup as cheaply as one. `shared/m4.ts` makes the same choice of rows in memory.
+ */
+import { quoteIdentifier } from '../../../shared/columns.ts';
+import type { ColumnKind, StreamDeclaration, ValueColumn } from '../../../shared/streams.ts';
+import { ID_COLUMN, TIME_COLUMN } from '../../../shared/streams.ts';
+
+const TIME = quoteIdentifier(TIME_COLUMN.name);
+const ID = quoteIdentifier(ID_COLUMN.name);
+
+/** Kinds of columns whose values are drawn as lines, so that M4 keeps their extremes. */
+const DRAWN: ReadonlySet<ColumnKind> = new Set(['integer', 'decimal', 'float']);
+
+/** A NaN that no number is printed as; it stands for null among packed numbers. */
+export const NULL_NUMBER = '\\x7ff8000000000001';
+
+/** Whether a column's values are drawn as a line. */
+export function isDrawn({ kind }: ValueColumn): boolean {
+  return DRAWN.has(kind);
+}
+
+/** Where rows are read: all columns of the stream's table under the alias `t`, one line's rows and no other's. */
+export interface LineRows {
+  /** What follows FROM, with its WHERE: `funding_rates t where t.symbol = $1 and ...`. Times must be finite. */
+  readonly from: string;
+}
+
+/**
+ * M4 of one line: one row `(rows int8, columns bytea[])`, also where there are no rows (`columns` is null then).
+ *
+ * `rows` counts the rows before the reduction. `columns` holds, of the rows that are kept, in order of (timestamp, id):
+ * ids and times (microseconds since the epoch) as big-endian doubles, then each value column of the declaration: numbers
+ * and times (ms since the epoch) as doubles with `NULL_NUMBER` for null, decimals as their digits joined by commas
+ * (nothing for null), texts as JSON joined by commas. At last come the buckets: their starts in microseconds, and how many
+ * rows each has, as doubles.
+ *
+ * The sort of `ordered` is what the aggregates rely on: a group by a prefix of it keeps the order within each group,
+ * whether PostgreSQL hashes or not.
+ *
+ * @param bucket the width of a bucket as SQL of an interval.
+ */
+export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: string): string {
+  const drawn = stream.values.map((column, index) => ({ column, index })).filter(({ column }) => isDrawn(column));
+  const cells = stream.values.map(({ name }, index) => `t.${quoteIdentifier(name)} as v${index}`);
+  const finite = drawn.map(
+    ({ column, index }) => `${finiteTest(`t.${quoteIdentifier(column.name)}`, column.kind)} as f${index}`,
+  );
+  const extremes = drawn.flatMap(({ column, index }) => [
+    ...(isTested(column.kind) ? [`array_agg(f${index}) as fs${index}`] : []),
+    `count(*) filter (where f${index})::int as n${index}`,
+    `min(v${index}) filter (where f${index}) as low${index}`,
+    `max(v${index}) filter (where f${index}) as high${index}`,
+  ]);
+  const places = drawn.flatMap(({ column, index }) => {
+    const isFinite = isTested(column.kind) ? `fs${index}[i]` : `vs${index}[i] is not null`;
+    const end = (which: 'min' | 'max'): string => `(select ${which}(i) from generate_series(1, n) i where ${isFinite})`;
+    return [
+      `case when n${index} = n then 1 else ${end('min')} end`,
+      `case when n${index} = n then n else ${end('max')} end`,
+      `array_position(vs${index}, low${index})`,
+      `array_position(vs${index}, high${index})`,
+    ];
+  });
+  const some = drawn.map(({ index }) => `n${index} > 0`).join(' or ');
+  return `with ordered as (
+      select date_bin(${bucket}, t.${TIME}, 'epoch') as bucket, t.${TIME} as at, t.${ID} as id,
+        ${[...cells, ...finite].join(', ')}
+      from ${from} order by 1, 2, 3),
+    buckets as materialized (
+      select bucket, count(*)::int as n, array_agg(at) as ats, array_agg(id) as ids,
+        ${[...stream.values.map((_, index) => `array_agg(v${index}) as vs${index}`), ...extremes].join(', ')}
+      from ordered group by bucket),
+    kept as (
+      select bucket, place, ats[place] as at, ids[place] as id,
+        ${stream.values.map((_, index) => `vs${index}[place] as v${index}`).join(', ')}
+      from (select *, case when ${some} then array[${places.join(', ')}] else array[1, n] end as places from buckets) b
+        cross join lateral (select distinct place from unnest(places) place where place is not null) p
+      order by bucket, place),
+    counted as (
+      select sum(n)::int8 as rows, string_agg(${double(micros('bucket'))}, '' order by bucket) as starts,
+        string_agg(${double('n')}, '' order by bucket) as counts
+      from buckets)
+    select coalesce(counted.rows, 0) as rows, packed.columns || array[counted.starts, counted.counts] as columns
+    from counted cross join (select ${packed(stream)} from kept) packed`;
+}
+
+/** As `packedM4`, of all rows, without the columns of buckets. */
+export function packedAll(stream: StreamDeclaration, { from }: LineRows): string {
+  const cells = stream.values.map(({ name }, index) => `t.${quoteIdentifier(name)} as v${index}`);
+  return `with kept as (
+      select t.${TIME} as at, t.${ID} as id, ${cells.join(', ')} from ${from} order by 1, 2)
+    select count(*)::int8 as rows, ${packed(stream)} from kept`;
+}
+
+/** SQL of the columns of `kept`, which is in order. */
+function packed(stream: StreamDeclaration): string {
+  const columns = [
+    `string_agg(${double('id')}, '')`,
+    `string_agg(${double(micros('at'))}, '')`,
+    ...stream.values.map(({ kind }, index) => packedColumn(kind, `v${index}`)),
+  ];
+  return `array[${columns.join(', ')}] as columns`;
+}
+
+function packedColumn(kind: ColumnKind, value: string): string {
+  switch (kind) {
+    case 'decimal':
+      return `convert_to(string_agg(coalesce(${value}::text, ''), ','), 'UTF8')`;
+    case 'text':
+      return `convert_to(string_agg(coalesce(to_json(${value}::text)::text, 'null'), ','), 'UTF8')`;
+    case 'timestamp':
+      return `string_agg(coalesce(${double(`${micros(value)} / 1000`)}, '${NULL_NUMBER}'), '')`;
+    case 'integer':
+      return `string_agg(coalesce(${double(value)}, '${NULL_NUMBER}'), '')`;
+    default:
+      // By way of its digits, so that a `real` is the number that rows show, and not that number's nearest neighbour.
+      return `string_agg(coalesce(${double(`${value}::text`)}, '${NULL_NUMBER}'), '')`;
+  }
+}
+
+const double = (expression: string): string => `float8send((${expression})::float8)`;
+
+/** Rounded, because a double of seconds is nearer than half a microsecond to the time, and not the time itself. */
+const micros = (expression: string): string => `round(date_part('epoch', ${expression}) * 1000000)`;
+
+/** Whether values of a kind can be other than finite or null; NaN sorts above infinity. */
+function isTested(kind: ColumnKind): boolean {
+  return kind !== 'integer';
+}
+
+function finiteTest(value: string, kind: ColumnKind): string {
+  if (!isTested(kind)) return `${value} is not null`;
+  return `(${value} > '-Infinity' and ${value} < 'Infinity') is true`;
+}
+
+/** SQL of the cells of a pack, for `readPack`: `columns` is an expression of type bytea[]. */
+export function packCells(stream: StreamDeclaration, columns: string): string {
+  return Array.from({ length: packWidth(stream) }, (_, index) => `encode((${columns})[${index + 1}], 'hex')`).join(
+    ', ',
+  );
+}
+
+/** How many columns a pack has, those of the buckets included. */
+export function packWidth(stream: StreamDeclaration): number {
+  return stream.values.length + 4;
+}

@@ -1,0 +1,154 @@
+/**
+ * Reads what the queries of `m4-sql.ts` packed: the kept rows of one line as columns, numbers as typed arrays. Several
+ * packs of a line are read at once where their bytes were joined in the order of time.
+ */
+import { encodeCell } from '../../../shared/columns.ts';
+import type { StreamDeclaration } from '../../../shared/streams.ts';
+import type { Cells } from '../queryable.ts';
+import { isDrawn } from './m4-sql.ts';
+
+/** Version of the packed form. Rollups of another version are void, and built anew. */
+export const PACK_FORMAT = 1;
+
+const BYTES = 8;
+/** Upper half of `NULL_NUMBER`'s bits, and its lower half. */
+const NULL_HIGH = 0x7ff8_0000;
+const NULL_LOW = 1;
+
+/** A column of packed rows. */
+export interface PackedColumn {
+  /** The numbers to be reduced, NaN where the row has none; null for a column that is not drawn. */
+  readonly numbers: Float64Array | null;
+  /** The JSON fragment of a row's cell. */
+  json(index: number): string;
+}
+
+/** Rows of one line in order of (timestamp, id), and how many rows its buckets had before the reduction. */
+export interface PackedRows {
+  readonly ids: Float64Array;
+  /** Epoch ms; microseconds are the fraction. */
+  readonly times: Float64Array;
+  /** As the stream's values are declared. */
+  readonly values: readonly PackedColumn[];
+  /** Starts of buckets in epoch ms, ascending, and the rows in each; empty where the rows are all there are. */
+  readonly starts: Float64Array;
+  readonly counts: Float64Array;
+}
+
+/** Reads cells as `packCells` selects them; null columns are those of no rows. */
+export function readPack(stream: StreamDeclaration, cells: Cells): PackedRows {
+  const last = stream.values.length + 2;
+  return {
+    ids: doubles(cells[0]),
+    times: millis(cells[1]),
+    values: stream.values.map((column, index): PackedColumn => {
+      const cell = cells[index + 2];
+      switch (column.kind) {
+        case 'decimal':
+          return decimalColumn(cell);
+        case 'text': {
+          const texts = splitJson(cell);
+          return { numbers: null, json: (at) => texts[at] ?? 'null' };
+        }
+        default:
+          return numberColumn(cell, isDrawn(column));
+      }
+    }),
+    starts: millis(cells[last]),
+    counts: doubles(cells[last + 1]),
+  };
+}
+
+/** One line's rows out of several packs that need not be in order; equal times stand in order of their ids. */
+export function joinPacks(packs: readonly PackedRows[]): PackedRows {
+  const [only] = packs;
+  if (packs.length === 1 && only !== undefined) return only;
+  const order: { readonly pack: PackedRows; readonly index: number }[] = [];
+  for (const pack of packs) for (let index = 0; index < pack.times.length; index += 1) order.push({ pack, index });
+  const compare = (a: (typeof order)[number], b: (typeof order)[number]): number =>
+    (a.pack.times[a.index] ?? 0) - (b.pack.times[b.index] ?? 0) ||
+    (a.pack.ids[a.index] ?? 0) - (b.pack.ids[b.index] ?? 0);
+  if (order.some((row, place) => place > 0 && compare(order[place - 1] ?? row, row) > 0)) order.sort(compare);
+  const gather = (of: (pack: PackedRows) => Float64Array): Float64Array =>
+    Float64Array.from(order, ({ pack, index }) => of(pack)[index] ?? Number.NaN);
+  return {
+    ids: gather(({ ids }) => ids),
+    times: gather(({ times }) => times),
+    values: (packs[0]?.values ?? []).map((column, at): PackedColumn => {
+      const numbers =
+        column.numbers === null ? null : gather(({ values }) => values[at]?.numbers ?? new Float64Array());
+      return {
+        numbers,
+        json(place) {
+          const row = order[place];
+          return row?.pack.values[at]?.json(row.index) ?? 'null';
+        },
+      };
+    }),
+    starts: concat(packs.map(({ starts }) => starts)),
+    counts: concat(packs.map(({ counts }) => counts)),
+  };
+}
+
+function numberColumn(cell: string | null | undefined, drawn: boolean): PackedColumn {
+  const numbers = doubles(cell);
+  // A number that is written into another array may lose what its bits say beside NaN, so nulls are noted now.
+  const halves = new Uint32Array(numbers.buffer);
+  const nulls = new Set<number>();
+  for (let at = 0; at < numbers.length; at += 1) {
+    if (halves[2 * at] === NULL_LOW && halves[2 * at + 1] === NULL_HIGH) nulls.add(at);
+  }
+  return {
+    numbers: drawn ? numbers : null,
+    json(index) {
+      const number = numbers[index];
+      if (number === undefined || nulls.has(index)) return 'null';
+      return Number.isFinite(number) ? String(number) : JSON.stringify(String(number));
+    },
+  };
+}
+
+function decimalColumn(cell: string | null | undefined): PackedColumn {
+  const digits = cell == null ? [] : textOf(cell).split(',');
+  return {
+    numbers: Float64Array.from(digits, (text) => (text === '' ? Number.NaN : Number(text))),
+    json: (index) => encodeCell('decimal', digits[index] || null),
+  };
+}
+
+/** Texts as the JSON of each: apart at the commas that stand between two of them. */
+function splitJson(cell: string | null | undefined): readonly string[] {
+  if (cell == null) return [];
+  return textOf(cell).match(/"(?:[^"\\]|\\.)*"|null/g) ?? [];
+}
+
+function textOf(hex: string): string {
+  return Buffer.from(hex, 'hex').toString('utf8');
+}
+
+/** Microseconds to ms: the quotient is the double nearest to the time, which a parsed decimal is too. */
+function millis(cell: string | null | undefined): Float64Array {
+  const times = doubles(cell);
+  for (let at = 0; at < times.length; at += 1) times[at] = (times[at] ?? 0) / 1000;
+  return times;
+}
+
+/** Big-endian doubles out of their hexadecimal digits. */
+function doubles(hex: string | null | undefined): Float64Array {
+  if (hex == null) return new Float64Array();
+  const numbers = new Float64Array(hex.length / (2 * BYTES));
+  const bytes = Buffer.from(numbers.buffer);
+  bytes.write(hex, 'hex');
+  bytes.swap64();
+  return numbers;
+}
+
+function concat(arrays: readonly Float64Array[]): Float64Array {
+  const joined = new Float64Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    joined.set(array, at);
+    at += array.length;
+  }
+  return joined;
+}
