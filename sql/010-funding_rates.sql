@@ -98,6 +98,27 @@ where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (a
 create or replace trigger alphapulse_dashboard_doorbell after insert on funding_rates
   for each statement execute function alphapulse_dashboard.ring('funding_rates');
 
+-- step: rewrites
+create or replace trigger alphapulse_dashboard_updated after update on funding_rates referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+create or replace trigger alphapulse_dashboard_deleted after delete on funding_rates referencing old table as old_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+create or replace trigger alphapulse_dashboard_truncated after truncate on funding_rates
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+
+-- step: rewrites, without transition tables
+create or replace trigger alphapulse_dashboard_updated after update on funding_rates
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind');
+create or replace trigger alphapulse_dashboard_deleted after delete on funding_rates
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on funding_rates
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+
+-- step: remove rewrites
+drop trigger if exists alphapulse_dashboard_updated on funding_rates;
+drop trigger if exists alphapulse_dashboard_deleted on funding_rates;
+drop trigger if exists alphapulse_dashboard_truncated on funding_rates;
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on funding_rates;
 

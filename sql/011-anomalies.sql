@@ -98,6 +98,27 @@ where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (a
 create or replace trigger alphapulse_dashboard_doorbell after insert on anomalies
   for each statement execute function alphapulse_dashboard.ring('anomalies');
 
+-- step: rewrites
+create or replace trigger alphapulse_dashboard_updated after update on anomalies referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+create or replace trigger alphapulse_dashboard_deleted after delete on anomalies referencing old table as old_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+create or replace trigger alphapulse_dashboard_truncated after truncate on anomalies
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+
+-- step: rewrites, without transition tables
+create or replace trigger alphapulse_dashboard_updated after update on anomalies
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind');
+create or replace trigger alphapulse_dashboard_deleted after delete on anomalies
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on anomalies
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+
+-- step: remove rewrites
+drop trigger if exists alphapulse_dashboard_updated on anomalies;
+drop trigger if exists alphapulse_dashboard_deleted on anomalies;
+drop trigger if exists alphapulse_dashboard_truncated on anomalies;
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on anomalies;
 

@@ -106,6 +106,27 @@ where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (a
 create or replace trigger alphapulse_dashboard_doorbell after insert on performance_metrics
   for each statement execute function alphapulse_dashboard.ring('performance_metrics');
 
+-- step: rewrites
+create or replace trigger alphapulse_dashboard_updated after update on performance_metrics referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+create or replace trigger alphapulse_dashboard_deleted after delete on performance_metrics referencing old table as old_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+create or replace trigger alphapulse_dashboard_truncated after truncate on performance_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+
+-- step: rewrites, without transition tables
+create or replace trigger alphapulse_dashboard_updated after update on performance_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind');
+create or replace trigger alphapulse_dashboard_deleted after delete on performance_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on performance_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+
+-- step: remove rewrites
+drop trigger if exists alphapulse_dashboard_updated on performance_metrics;
+drop trigger if exists alphapulse_dashboard_deleted on performance_metrics;
+drop trigger if exists alphapulse_dashboard_truncated on performance_metrics;
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on performance_metrics;
 

@@ -98,6 +98,27 @@ where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (a
 create or replace trigger alphapulse_dashboard_doorbell after insert on signal_predictions
   for each statement execute function alphapulse_dashboard.ring('signal_predictions');
 
+-- step: rewrites
+create or replace trigger alphapulse_dashboard_updated after update on signal_predictions referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+create or replace trigger alphapulse_dashboard_deleted after delete on signal_predictions referencing old table as old_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+create or replace trigger alphapulse_dashboard_truncated after truncate on signal_predictions
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+
+-- step: rewrites, without transition tables
+create or replace trigger alphapulse_dashboard_updated after update on signal_predictions
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind');
+create or replace trigger alphapulse_dashboard_deleted after delete on signal_predictions
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on signal_predictions
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+
+-- step: remove rewrites
+drop trigger if exists alphapulse_dashboard_updated on signal_predictions;
+drop trigger if exists alphapulse_dashboard_deleted on signal_predictions;
+drop trigger if exists alphapulse_dashboard_truncated on signal_predictions;
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on signal_predictions;
 

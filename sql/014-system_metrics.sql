@@ -77,6 +77,27 @@ where dashboard_xid >= pg_snapshot_xmax(pg_current_snapshot()) and ctid = any (a
 create or replace trigger alphapulse_dashboard_doorbell after insert on system_metrics
   for each statement execute function alphapulse_dashboard.ring('system_metrics');
 
+-- step: rewrites
+create or replace trigger alphapulse_dashboard_updated after update on system_metrics referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics');
+create or replace trigger alphapulse_dashboard_deleted after delete on system_metrics referencing old table as old_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics');
+create or replace trigger alphapulse_dashboard_truncated after truncate on system_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics');
+
+-- step: rewrites, without transition tables
+create or replace trigger alphapulse_dashboard_updated after update on system_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics', 'blind');
+create or replace trigger alphapulse_dashboard_deleted after delete on system_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on system_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics');
+
+-- step: remove rewrites
+drop trigger if exists alphapulse_dashboard_updated on system_metrics;
+drop trigger if exists alphapulse_dashboard_deleted on system_metrics;
+drop trigger if exists alphapulse_dashboard_truncated on system_metrics;
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on system_metrics;
 

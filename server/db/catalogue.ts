@@ -7,6 +7,30 @@ import type { Queryable } from './queryable.ts';
 export const OWN_SCHEMA = 'alphapulse_dashboard';
 /** The name of the trigger that rings the doorbell, on every table. */
 export const DOORBELL_TRIGGER = 'alphapulse_dashboard_doorbell';
+/** The function of the triggers that note which rows were rewritten, so that rollups do not go on counting them. */
+export const REWRITE_FUNCTION = 'note_rewrite';
+
+/** A trigger that notes rewritten rows: PostgreSQL gives each kind of statement its own transition tables. */
+export interface RewriteTrigger {
+  readonly name: string;
+  readonly event: 'update' | 'delete' | 'truncate';
+  /** The trigger's `referencing` clause, with a space before it; empty where there are no transition tables. */
+  readonly referencing: string;
+  /** As in pg_trigger: after the statement, for this event. */
+  readonly type: number;
+}
+
+/** The triggers on every table that note rewritten rows. */
+export const REWRITE_TRIGGERS: readonly RewriteTrigger[] = [
+  {
+    name: 'alphapulse_dashboard_updated',
+    event: 'update',
+    referencing: ' referencing old table as old_rows new table as new_rows',
+    type: 16,
+  },
+  { name: 'alphapulse_dashboard_deleted', event: 'delete', referencing: ' referencing old table as old_rows', type: 8 },
+  { name: 'alphapulse_dashboard_truncated', event: 'truncate', referencing: '', type: 32 },
+];
 
 const keySchema = z.object({
   /** The column's name, or an expression's text. */
@@ -56,6 +80,8 @@ const tableSchema = z.object({
   indexes: z.array(indexSchema),
   /** `faulty`: there, but disabled or not what the migrations make. */
   doorbell: z.enum(['absent', 'ready', 'faulty']),
+  /** The same of the triggers that note rewritten rows; all must be there. */
+  rewrites: z.enum(['absent', 'ready', 'faulty']),
 });
 const streamRow = z.object({
   facts: z.object({
@@ -136,6 +162,12 @@ function indexesOf(oid: string): string {
     where i.indrelid = ${oid})`;
 }
 
+/** Whether the trigger `tg` with function `p` in schema `pn` is what the migrations make of `wanted` for `asked.stream`. */
+const REWRITE_READY = `
+  tg.tgenabled in ('O', 'A') and tg.tgtype = wanted.type and p.proname = '${REWRITE_FUNCTION}' and pn.nspname = $3
+  and substring(tg.tgargs for octet_length(convert_to(asked.stream, 'UTF8')) + 1)
+    = convert_to(asked.stream, 'UTF8') || '\\x00'::bytea`;
+
 const STREAMS_QUERY = `
   select json_build_object(
     'elsewhere', (
@@ -159,7 +191,13 @@ const STREAMS_QUERY = `
         select case when tg.tgenabled in ('O', 'A') and tg.tgtype = 4 and p.proname = 'ring' and pn.nspname = $3
             and tg.tgargs = convert_to(asked.stream, 'UTF8') || '\\x00'::bytea then 'ready' else 'faulty' end
         from pg_trigger tg join pg_proc p on p.oid = tg.tgfoid join pg_namespace pn on pn.oid = p.pronamespace
-        where tg.tgrelid = c.oid and tg.tgname = $4 and not tg.tgisinternal), 'absent')
+        where tg.tgrelid = c.oid and tg.tgname = $4 and not tg.tgisinternal), 'absent'),
+      'rewrites', (
+        select case when count(tg.oid) = 0 then 'absent'
+          when count(*) = count(*) filter (where ${REWRITE_READY}) then 'ready' else 'faulty' end
+        from unnest($5::text[], $6::smallint[]) as wanted(name, type)
+        left join pg_trigger tg on tg.tgrelid = c.oid and tg.tgname = wanted.name and not tg.tgisinternal
+        left join pg_proc p on p.oid = tg.tgfoid left join pg_namespace pn on pn.oid = p.pronamespace)
     ) end) as facts
   from unnest($1::text[], $2::text[]) with ordinality as asked(stream, name, place)
   left join pg_class c on c.oid = to_regclass(quote_ident(asked.name))
@@ -214,7 +252,14 @@ export async function readCatalogue(db: Queryable): Promise<Catalogue> {
     }
   }
   const names = STREAM_LIST.map((stream) => stream.name);
-  const { rows } = await db.query(STREAMS_QUERY, [names, tables, OWN_SCHEMA, DOORBELL_TRIGGER]);
+  const { rows } = await db.query(STREAMS_QUERY, [
+    names,
+    tables,
+    OWN_SCHEMA,
+    DOORBELL_TRIGGER,
+    REWRITE_TRIGGERS.map(({ name }) => name),
+    REWRITE_TRIGGERS.map(({ type }) => type),
+  ]);
   const found = z.array(streamRow).parse(rows);
   const streams: StreamFacts[] = [];
   for (const [place, stream] of STREAM_LIST.entries()) {

@@ -145,7 +145,7 @@ describe('--no-doorbell', () => {
     expect(await triggers()).toBe(0);
     expect(await run({ doorbell: false })).toEqual(NOTHING);
     await run();
-    expect(await triggers()).toBe(5);
+    expect(await triggers()).toBe(20);
     await run({ doorbell: false });
     expect(await triggers()).toBe(0);
     expect((await inspect(client)).streams.every(({ cursorColumn, cursorIndex }) => cursorColumn && cursorIndex)).toBe(

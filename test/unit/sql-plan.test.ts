@@ -62,6 +62,7 @@ function table(stream: StreamDeclaration, more: Partial<TableFacts> = {}): Table
     columns: columnsOf(stream).map(({ name, kind }) => ({ name, type: acceptedTypes(kind)[0] ?? '', default: null })),
     indexes: [],
     doorbell: 'absent',
+    rewrites: 'absent',
     partitions: [],
     hypertable: false,
     ...more,
@@ -160,7 +161,7 @@ describe('every step', () => {
     )
       .filter(({ batches }) => batches.length > 0)
       .map(({ name }) => name);
-    const quick = names.findLastIndex((name) => /: (table|cursor column|doorbell)$/.test(name));
+    const quick = names.findLastIndex((name) => /: (table|cursor column|doorbell|rewrites)$/.test(name));
     const slow = names.findIndex((name) => name.includes(': index '));
     expect(slow).toBe(quick + 1);
   });

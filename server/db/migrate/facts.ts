@@ -1,7 +1,7 @@
 /** What the migrations plan by: the catalogue, the dashboard's own objects, and what only the tables' rows can tell. */
 import * as z from 'zod';
 import { STREAM_LIST, STREAMS, type StreamName } from '../../../shared/streams.ts';
-import { type Catalogue, cursorColumnState, OWN_SCHEMA, readCatalogue } from '../catalogue.ts';
+import { type Catalogue, cursorColumnState, OWN_SCHEMA, REWRITE_FUNCTION, readCatalogue } from '../catalogue.ts';
 import { cursorIndex, serves } from '../indexes.ts';
 import { hasForeignCursorValues } from '../inspect.ts';
 import type { Queryable } from '../queryable.ts';
@@ -14,6 +14,7 @@ const ownRow = z.object({
   may_create_table: z.boolean(),
   relations: z.array(z.string()),
   ring: z.boolean(),
+  rewrite: z.boolean(),
 });
 const appliedRows = z.array(z.object({ name: z.string(), checksum: z.string() }));
 const madeRows = z.array(z.object({ schema: z.string(), index: z.string(), concurrently: z.boolean() }));
@@ -52,6 +53,10 @@ export interface MigrationFacts {
 export const SCHEMA_FILE = '001-schema.sql';
 export const RING_FILE = '002-ring.sql';
 export const GATES_FILE = '003-gates.sql';
+export const ROLLUPS_FILE = '004-rollups.sql';
+
+/** The tables of the rollups, in the dashboard's schema. */
+export const ROLLUP_TABLES = ['rollup_state', 'rollups', 'rollup_hours', 'rollup_touched', 'rollup_rewrites'] as const;
 
 const OWN_QUERY = `
   select pg_get_userbyid(n.nspowner) as owner, coalesce(pg_has_role(n.nspowner, 'USAGE'), false) as owned,
@@ -59,7 +64,8 @@ const OWN_QUERY = `
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) as may_create_table,
     array(select c.relname::text from pg_class c where c.relnamespace = n.oid) as relations,
     (select count(*) = 2 from pg_proc p where p.pronamespace = n.oid
-      and (p.proname, p.pronargs) in (('ring', 0), ('ring_through_gate', 1))) as ring
+      and (p.proname, p.pronargs) in (('ring', 0), ('ring_through_gate', 1))) as ring,
+    exists (select from pg_proc p where p.pronamespace = n.oid and p.proname = '${REWRITE_FUNCTION}') as rewrite
   from (select 1) as one left join pg_namespace n on n.nspname = $1`;
 
 const MADE_QUERY = `
@@ -86,6 +92,7 @@ async function readOwn(db: Queryable, catalogue: Catalogue): Promise<OwnFacts> {
   if (!has('migrations') || !has('made_indexes')) broken.add(SCHEMA_FILE);
   if (!row.ring) broken.add(RING_FILE);
   if (!STREAM_LIST.every((stream) => has(gateName(stream)))) broken.add(GATES_FILE);
+  if (!row.rewrite || !ROLLUP_TABLES.every(has)) broken.add(ROLLUPS_FILE);
   return {
     owner: row.owner,
     owned: row.owned,

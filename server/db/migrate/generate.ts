@@ -8,7 +8,7 @@ import {
   type StreamDeclaration,
   TIME_COLUMN,
 } from '../../../shared/streams.ts';
-import { DOORBELL_TRIGGER, OWN_SCHEMA } from '../catalogue.ts';
+import { DOORBELL_TRIGGER, OWN_SCHEMA, REWRITE_FUNCTION, REWRITE_TRIGGERS } from '../catalogue.ts';
 import { cursorIndex, declaredIndexes, type NeededIndex } from '../indexes.ts';
 
 const ORIGIN = '-- Generated from shared/streams.ts by server/db/generate-sql.ts; edit those.';
@@ -59,6 +59,9 @@ function streamSql(stream: StreamDeclaration): string {
       `create or replace trigger ${DOORBELL_TRIGGER} after insert on ${table}\n` +
         `  for each statement execute function ${OWN_SCHEMA}.ring('${stream.name}');`,
     ],
+    ['rewrites', rewriteTriggers(stream, true)],
+    ['rewrites, without transition tables', rewriteTriggers(stream, false)],
+    ['remove rewrites', REWRITE_TRIGGERS.map(({ name }) => `drop trigger if exists ${name} on ${table};`).join('\n')],
     ['remove doorbell', `drop trigger if exists ${DOORBELL_TRIGGER} on ${table};`],
     ['remove cursor', `alter table ${table} drop column if exists ${CURSOR_COLUMN};`],
   ];
@@ -100,6 +103,17 @@ function indexSections(stream: StreamDeclaration, index: NeededIndex): [string, 
     [`index ${index.name}, partition`, `create index concurrently :"index" on :"schema".:"partition" ${list}${where};`],
     [`index ${index.name}, inner partition`, `create index :"index" on only :"schema".:"partition" ${list}${where};`],
   ];
+}
+
+function rewriteTriggers({ name: stream, table }: StreamDeclaration, transition: boolean): string {
+  const triggers = REWRITE_TRIGGERS.map(({ name, event, referencing }) => {
+    const blind = referencing !== '' && !transition;
+    return (
+      `create or replace trigger ${name} after ${event} on ${table}${transition ? referencing : ''}\n` +
+      `  for each statement execute function ${OWN_SCHEMA}.${REWRITE_FUNCTION}('${stream}'${blind ? ", 'blind'" : ''});`
+    );
+  });
+  return triggers.join('\n');
 }
 
 function clearForeignIds(table: string): string {

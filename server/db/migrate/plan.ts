@@ -3,7 +3,7 @@ import { CURSOR_COLUMN, STREAMS, type StreamDeclaration, type StreamName } from 
 import { cursorColumnState, type StreamFacts } from '../catalogue.ts';
 import { cursorIndex, declaredIndexes, type NeededIndex } from '../indexes.ts';
 import { hasStreamShape, type Problem, problemsOf } from '../shape.ts';
-import { GATES_FILE, type MigrationFacts, RING_FILE, SCHEMA_FILE } from './facts.ts';
+import { GATES_FILE, type MigrationFacts, RING_FILE, ROLLUPS_FILE, SCHEMA_FILE } from './facts.ts';
 import { fileOf, type SqlFiles, stepSql } from './files.ts';
 import { streamFile } from './generate.ts';
 import { type IndexPlace, indexBatches, PARTS_FILE } from './index-steps.ts';
@@ -29,7 +29,7 @@ export interface LeftAlone {
  */
 export function planSteps(files: SqlFiles, facts: MigrationFacts, options: PlanOptions): readonly Step[] {
   const { applied, broken } = facts.own;
-  const own = [SCHEMA_FILE, RING_FILE, GATES_FILE].map((name) =>
+  const own = [SCHEMA_FILE, RING_FILE, GATES_FILE, ROLLUPS_FILE].map((name) =>
     wholeFile(files, name, broken.has(name) || applied.get(name) !== fileOf(files, name).checksum),
   );
   const streams = touched(facts, options).map((stream) => streamPlan(files, facts, stream, options));
@@ -102,6 +102,7 @@ export function planRemoval(files: SqlFiles, facts: MigrationFacts): readonly St
     const early = ours && index !== undefined && table.relkind === 'r' && !table.hypertable;
     return [
       step('remove doorbell', table.doorbell === 'absent' ? [] : [strong(stepSql(files, file, 'remove doorbell'))]),
+      step('remove rewrites', table.rewrites === 'absent' ? [] : [strong(stepSql(files, file, 'remove rewrites'))]),
       step(
         'remove cursor index',
         early ? [patient(stepSql(files, PARTS_FILE, 'drop index', { schema: table.schema, index: index.name }))] : [],
@@ -147,6 +148,12 @@ function touched(facts: MigrationFacts, options: PlanOptions): readonly StreamFa
   return facts.catalogue.streams.filter((entry) => usable(entry) && !options.leave.has(entry.stream));
 }
 
+/** TimescaleDB gives the triggers of hypertables transition tables from 2.18 on. */
+function hasTransitionTables(timescaledb: string | null): boolean {
+  const [major = 0, minor = 0] = (timescaledb ?? '').split('.').map(Number);
+  return major > 2 || (major === 2 && minor >= 18);
+}
+
 interface StreamPlan {
   readonly stream: StreamDeclaration;
   readonly table: StreamFacts['table'];
@@ -170,6 +177,10 @@ function streamPlan(files: SqlFiles, facts: MigrationFacts, entry: StreamFacts, 
     stepSql(files, file, title, server.timescaledbSchema === null ? {} : { timescaledb: server.timescaledbSchema });
   const column = table === null ? 'absent' : cursorColumnState(table);
   const bell = table?.doorbell ?? 'absent';
+  const rewrites = table?.rewrites ?? 'absent';
+  const hypertable = table === null ? server.timescaledb !== null : table.hypertable;
+  const rewriteTitle =
+    hypertable && !hasTransitionTables(server.timescaledb) ? 'rewrites, without transition tables' : 'rewrites';
   const cursor = {
     absent: [strong(`${sql('cursor column')}\n${sql('cursor default')}`)],
     'without default': [strong(sql('cursor default'))],
@@ -186,6 +197,9 @@ function streamPlan(files: SqlFiles, facts: MigrationFacts, entry: StreamFacts, 
       options.doorbell
         ? named('doorbell', bell === 'ready' ? [] : [strong(sql('doorbell'))])
         : named('remove doorbell', bell === 'absent' ? [] : [strong(sql('remove doorbell'))]),
+      options.doorbell
+        ? named('rewrites', rewrites === 'ready' ? [] : [strong(sql(rewriteTitle))])
+        : named('remove rewrites', rewrites === 'absent' ? [] : [strong(sql('remove rewrites'))]),
     ],
     // Null is for "not known yet": the step then runs once the index is there to look by.
     foreignIds: [
