@@ -54,6 +54,7 @@ export const SCHEMA_FILE = '001-schema.sql';
 export const RING_FILE = '002-ring.sql';
 export const GATES_FILE = '003-gates.sql';
 export const ROLLUPS_FILE = '004-rollups.sql';
+export const MADE_TABLES_FILE = '005-made-tables.sql';
 
 /** The tables of the rollups, in the dashboard's schema. */
 export const ROLLUP_TABLES = ['rollup_state', 'rollups', 'rollup_hours', 'rollup_touched', 'rollup_rewrites'] as const;
@@ -93,6 +94,7 @@ async function readOwn(db: Queryable, catalogue: Catalogue): Promise<OwnFacts> {
   if (!row.ring) broken.add(RING_FILE);
   if (!STREAM_LIST.every((stream) => has(gateName(stream)))) broken.add(GATES_FILE);
   if (!row.rewrite || !ROLLUP_TABLES.every(has)) broken.add(ROLLUPS_FILE);
+  if (!has('made_tables')) broken.add(MADE_TABLES_FILE);
   return {
     owner: row.owner,
     owned: row.owned,

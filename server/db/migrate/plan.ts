@@ -3,7 +3,7 @@ import { CURSOR_COLUMN, STREAMS, type StreamDeclaration, type StreamName } from 
 import { cursorColumnState, type StreamFacts } from '../catalogue.ts';
 import { cursorIndex, declaredIndexes, type NeededIndex } from '../indexes.ts';
 import { hasStreamShape, type Problem, problemsOf } from '../shape.ts';
-import { GATES_FILE, type MigrationFacts, RING_FILE, ROLLUPS_FILE, SCHEMA_FILE } from './facts.ts';
+import { GATES_FILE, MADE_TABLES_FILE, type MigrationFacts, RING_FILE, ROLLUPS_FILE, SCHEMA_FILE } from './facts.ts';
 import { fileOf, type SqlFiles, stepSql } from './files.ts';
 import { streamFile } from './generate.ts';
 import { type IndexPlace, indexBatches, PARTS_FILE } from './index-steps.ts';
@@ -29,7 +29,7 @@ export interface LeftAlone {
  */
 export function planSteps(files: SqlFiles, facts: MigrationFacts, options: PlanOptions): readonly Step[] {
   const { applied, broken } = facts.own;
-  const own = [SCHEMA_FILE, RING_FILE, GATES_FILE, ROLLUPS_FILE].map((name) =>
+  const own = [SCHEMA_FILE, RING_FILE, GATES_FILE, ROLLUPS_FILE, MADE_TABLES_FILE].map((name) =>
     wholeFile(files, name, broken.has(name) || applied.get(name) !== fileOf(files, name).checksum),
   );
   const streams = touched(facts, options).map((stream) => streamPlan(files, facts, stream, options));
@@ -175,6 +175,8 @@ function streamPlan(files: SqlFiles, facts: MigrationFacts, entry: StreamFacts, 
   });
   const sql = (title: string): string =>
     stepSql(files, file, title, server.timescaledbSchema === null ? {} : { timescaledb: server.timescaledbSchema });
+  const make = sql(server.timescaledb === null ? 'table' : 'table, hypertable');
+  const remember = stepSql(files, PARTS_FILE, 'remember table', { table: stream.table });
   const column = table === null ? 'absent' : cursorColumnState(table);
   const bell = table?.doorbell ?? 'absent';
   const rewrites = table?.rewrites ?? 'absent';
@@ -192,7 +194,7 @@ function streamPlan(files: SqlFiles, facts: MigrationFacts, entry: StreamFacts, 
     table,
     named,
     quick: [
-      named('table', table === null ? [strong(sql(server.timescaledb === null ? 'table' : 'table, hypertable'))] : []),
+      named('table', table === null ? [strong(`${make}\n${remember}`)] : []),
       named('cursor column', cursor),
       options.doorbell
         ? named('doorbell', bell === 'ready' ? [] : [strong(sql('doorbell'))])
