@@ -1,0 +1,69 @@
+/** The history of one channel as it is sent: its lines, reduced to what can be seen, as plain data and as JSON. */
+import type { StreamDeclaration } from '../../shared/streams.ts';
+import { TIME_COLUMN } from '../../shared/streams.ts';
+
+/** A line of a channel: rows in order of (timestamp, id), a column at a time, all arrays of one length. */
+export interface ReducedLine {
+  /** The series, null where the stream has none or its rows name none. */
+  readonly name: string | null;
+  readonly ids: readonly number[];
+  /** Epoch ms; microseconds are the fraction. */
+  readonly times: readonly number[];
+  /** JSON fragments of each value column, as the stream declares them. */
+  readonly columns: readonly (readonly string[])[];
+  /** Starts of buckets in epoch ms, ascending, with the rows that each had before the reduction. */
+  readonly starts: readonly number[];
+  readonly counts: readonly number[];
+  /** When its newest row was written (epoch ms, not after now); null where unknown. */
+  readonly arrived: number | null;
+  /** Median ms between arrivals over the last 24 h; null under three of them. */
+  readonly spacingMs: number | null;
+}
+
+/** The history of one channel. */
+export interface ReducedChannel {
+  readonly key: string;
+  /** Epoch ms; null for `latest`. Where reduced it is the edge of a bucket. */
+  readonly from: number | null;
+  readonly to: number | null;
+  /** Whether rows of any line were left out for want of pixels. */
+  readonly reduced: boolean;
+  /** Width of a bucket, whether it was needed or not. */
+  readonly bucketMs: number;
+  /** Rows in the range before the reduction. */
+  readonly rowsTotal: number;
+  /** By name, the nameless last; only lines with rows in the range. */
+  readonly lines: readonly ReducedLine[];
+  /** Rows a minute of their timestamp: `counts[i]` for the minute from `from + i * 60000`, 60 of them. */
+  readonly minutes: { readonly from: number; readonly counts: readonly number[] };
+}
+
+/** The JSON object of a line's columns: `timestamp` first, then the values as they are declared. */
+export function encodeColumns(stream: StreamDeclaration, { times, columns }: ReducedLine): string {
+  const values = stream.values.map(
+    ({ name }, index) => `${JSON.stringify(name)}:[${(columns[index] ?? []).join(',')}]`,
+  );
+  return `{${[`${JSON.stringify(TIME_COLUMN.name)}:[${times.join(',')}]`, ...values].join(',')}}`;
+}
+
+/** A snapshot frame's JSON from its member `"from"` to the closing brace. */
+export function encodeChannel(stream: StreamDeclaration, channel: ReducedChannel): string {
+  const lines = channel.lines.map(
+    (line) =>
+      `{"name":${JSON.stringify(line.name)},"columns":${encodeColumns(stream, line)},` +
+      `"arrived":${line.arrived},"spacing_ms":${line.spacingMs}}`,
+  );
+  return (
+    `"from":${channel.from},"to":${channel.to},"reduced":${channel.reduced},` +
+    `"bucket_ms":${channel.reduced ? channel.bucketMs : null},"rows_total":${channel.rowsTotal},` +
+    `"series":[${lines.join(',')}],"minutes":${JSON.stringify(channel.minutes)}}`
+  );
+}
+
+/** Order of code units, in which every program sorts alike; null last. */
+export function byName(a: string | null, b: string | null): number {
+  if (a === b) return 0;
+  if (a === null) return 1;
+  if (b === null) return -1;
+  return a < b ? -1 : 1;
+}
