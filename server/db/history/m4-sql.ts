@@ -53,8 +53,8 @@ export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: 
     `max(v${index}) filter (where f${index}) as high${index}`,
   ]);
   const places = drawn.flatMap(({ column, index }) => {
-    const isFinite = isTested(column.kind) ? `fs${index}[i]` : `vs${index}[i] is not null`;
-    const end = (which: 'min' | 'max'): string => `(select ${which}(i) from generate_series(1, n) i where ${isFinite})`;
+    const holds = isTested(column.kind) ? `fs${index}[i]` : `vs${index}[i] is not null`;
+    const end = (which: 'min' | 'max'): string => `(select ${which}(i) from generate_series(1, n) i where ${holds})`;
     return [
       `case when n${index} = n then 1 else ${end('min')} end`,
       `case when n${index} = n then n else ${end('max')} end`,
