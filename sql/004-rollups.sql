@@ -10,8 +10,9 @@ create table if not exists alphapulse_dashboard.rollup_state (
   format integer not null,
   -- The database that transaction ids in `position` belong to: system identifier and oid.
   database text not null,
-  -- The table that was read: one that was dropped and made anew has other rows.
-  relation oid not null,
+  -- What was read: oids of the table and of the triggers that tell of rewritten rows, and the cursor column's number. With
+  -- another one of these, rows may have come or changed unseen.
+  source text not null,
   -- A pg_snapshot: the packs count the rows that are visible in it and no others.
   position text not null,
   updated_at timestamptz not null default now()

@@ -119,6 +119,9 @@ drop trigger if exists alphapulse_dashboard_updated on funding_rates;
 drop trigger if exists alphapulse_dashboard_deleted on funding_rates;
 drop trigger if exists alphapulse_dashboard_truncated on funding_rates;
 
+-- step: void rollups
+delete from alphapulse_dashboard.rollup_state where stream = 'funding_rates';
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on funding_rates;
 

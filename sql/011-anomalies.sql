@@ -119,6 +119,9 @@ drop trigger if exists alphapulse_dashboard_updated on anomalies;
 drop trigger if exists alphapulse_dashboard_deleted on anomalies;
 drop trigger if exists alphapulse_dashboard_truncated on anomalies;
 
+-- step: void rollups
+delete from alphapulse_dashboard.rollup_state where stream = 'anomalies';
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on anomalies;
 

@@ -127,6 +127,9 @@ drop trigger if exists alphapulse_dashboard_updated on performance_metrics;
 drop trigger if exists alphapulse_dashboard_deleted on performance_metrics;
 drop trigger if exists alphapulse_dashboard_truncated on performance_metrics;
 
+-- step: void rollups
+delete from alphapulse_dashboard.rollup_state where stream = 'performance_metrics';
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on performance_metrics;
 

@@ -119,6 +119,9 @@ drop trigger if exists alphapulse_dashboard_updated on signal_predictions;
 drop trigger if exists alphapulse_dashboard_deleted on signal_predictions;
 drop trigger if exists alphapulse_dashboard_truncated on signal_predictions;
 
+-- step: void rollups
+delete from alphapulse_dashboard.rollup_state where stream = 'signal_predictions';
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on signal_predictions;
 

@@ -98,6 +98,9 @@ drop trigger if exists alphapulse_dashboard_updated on system_metrics;
 drop trigger if exists alphapulse_dashboard_deleted on system_metrics;
 drop trigger if exists alphapulse_dashboard_truncated on system_metrics;
 
+-- step: void rollups
+delete from alphapulse_dashboard.rollup_state where stream = 'system_metrics';
+
 -- step: remove doorbell
 drop trigger if exists alphapulse_dashboard_doorbell on system_metrics;
 

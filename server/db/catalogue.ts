@@ -139,6 +139,26 @@ export interface Catalogue {
   readonly streams: readonly StreamFacts[];
 }
 
+/**
+ * An SQL expression: whether the triggers that note rewritten rows are on a table, as `absent`, `ready` or `faulty`.
+ *
+ * @param table SQL of the table's oid.
+ * @param stream SQL of the stream's name.
+ */
+export function rewritesOf(table: string, stream: string): string {
+  const wanted = REWRITE_TRIGGERS.map(({ name, type }) => `('${name}', ${type})`).join(', ');
+  const argument = `convert_to(${stream}, 'UTF8') || '\\x00'::bytea`;
+  return `(
+    select case when count(tg.oid) = 0 then 'absent' when count(*) = count(*) filter (
+        where tg.tgenabled in ('O', 'A') and tg.tgtype = wanted.type
+          and p.proname = '${REWRITE_FUNCTION}' and pn.nspname = '${OWN_SCHEMA}'
+          and substring(tg.tgargs for octet_length(${argument})) = ${argument})
+      then 'ready' else 'faulty' end
+    from (values ${wanted}) as wanted(name, type)
+    left join pg_trigger tg on tg.tgrelid = ${table} and tg.tgname = wanted.name and not tg.tgisinternal
+    left join pg_proc p on p.oid = tg.tgfoid left join pg_namespace pn on pn.oid = p.pronamespace)`;
+}
+
 /** An SQL expression: the indexes of the table whose oid is `oid`, as JSON in the form of `indexSchema`. */
 function indexesOf(oid: string): string {
   return `(
@@ -161,12 +181,6 @@ function indexesOf(oid: string): string {
     join pg_am am on am.oid = ic.relam
     where i.indrelid = ${oid})`;
 }
-
-/** Whether the trigger `tg` with function `p` in schema `pn` is what the migrations make of `wanted` for `asked.stream`. */
-const REWRITE_READY = `
-  tg.tgenabled in ('O', 'A') and tg.tgtype = wanted.type and p.proname = '${REWRITE_FUNCTION}' and pn.nspname = $3
-  and substring(tg.tgargs for octet_length(convert_to(asked.stream, 'UTF8')) + 1)
-    = convert_to(asked.stream, 'UTF8') || '\\x00'::bytea`;
 
 const STREAMS_QUERY = `
   select json_build_object(
@@ -192,12 +206,7 @@ const STREAMS_QUERY = `
             and tg.tgargs = convert_to(asked.stream, 'UTF8') || '\\x00'::bytea then 'ready' else 'faulty' end
         from pg_trigger tg join pg_proc p on p.oid = tg.tgfoid join pg_namespace pn on pn.oid = p.pronamespace
         where tg.tgrelid = c.oid and tg.tgname = $4 and not tg.tgisinternal), 'absent'),
-      'rewrites', (
-        select case when count(tg.oid) = 0 then 'absent'
-          when count(*) = count(*) filter (where ${REWRITE_READY}) then 'ready' else 'faulty' end
-        from unnest($5::text[], $6::smallint[]) as wanted(name, type)
-        left join pg_trigger tg on tg.tgrelid = c.oid and tg.tgname = wanted.name and not tg.tgisinternal
-        left join pg_proc p on p.oid = tg.tgfoid left join pg_namespace pn on pn.oid = p.pronamespace)
+      'rewrites', ${rewritesOf('c.oid', 'asked.stream')}
     ) end) as facts
   from unnest($1::text[], $2::text[]) with ordinality as asked(stream, name, place)
   left join pg_class c on c.oid = to_regclass(quote_ident(asked.name))
@@ -252,14 +261,7 @@ export async function readCatalogue(db: Queryable): Promise<Catalogue> {
     }
   }
   const names = STREAM_LIST.map((stream) => stream.name);
-  const { rows } = await db.query(STREAMS_QUERY, [
-    names,
-    tables,
-    OWN_SCHEMA,
-    DOORBELL_TRIGGER,
-    REWRITE_TRIGGERS.map(({ name }) => name),
-    REWRITE_TRIGGERS.map(({ type }) => type),
-  ]);
+  const { rows } = await db.query(STREAMS_QUERY, [names, tables, OWN_SCHEMA, DOORBELL_TRIGGER]);
   const found = z.array(streamRow).parse(rows);
   const streams: StreamFacts[] = [];
   for (const [place, stream] of STREAM_LIST.entries()) {

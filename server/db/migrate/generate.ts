@@ -62,6 +62,8 @@ function streamSql(stream: StreamDeclaration): string {
     ['rewrites', rewriteTriggers(stream, true)],
     ['rewrites, without transition tables', rewriteTriggers(stream, false)],
     ['remove rewrites', REWRITE_TRIGGERS.map(({ name }) => `drop trigger if exists ${name} on ${table};`).join('\n')],
+    // Where the triggers were not, rows may have been rewritten unnoticed: the packs are not to be believed any more.
+    ['void rollups', `delete from ${OWN_SCHEMA}.rollup_state where stream = '${stream.name}';`],
     ['remove doorbell', `drop trigger if exists ${DOORBELL_TRIGGER} on ${table};`],
     ['remove cursor', `alter table ${table} drop column if exists ${CURSOR_COLUMN};`],
   ];

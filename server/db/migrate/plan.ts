@@ -200,8 +200,11 @@ function streamPlan(files: SqlFiles, facts: MigrationFacts, entry: StreamFacts, 
         ? named('doorbell', bell === 'ready' ? [] : [strong(sql('doorbell'))])
         : named('remove doorbell', bell === 'absent' ? [] : [strong(sql('remove doorbell'))]),
       options.doorbell
-        ? named('rewrites', rewrites === 'ready' ? [] : [strong(sql(rewriteTitle))])
-        : named('remove rewrites', rewrites === 'absent' ? [] : [strong(sql('remove rewrites'))]),
+        ? named('rewrites', rewrites === 'ready' ? [] : [strong(`${sql(rewriteTitle)}\n${sql('void rollups')}`)])
+        : named(
+            'remove rewrites',
+            rewrites === 'absent' ? [] : [strong(`${sql('remove rewrites')}\n${sql('void rollups')}`)],
+          ),
     ],
     // Null is for "not known yet": the step then runs once the index is there to look by.
     foreignIds: [
