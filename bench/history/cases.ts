@@ -1,0 +1,87 @@
+/** What is read of the past in these benchmarks: which charts, over which ranges, and how. */
+import type pg from 'pg';
+import { readSnapshot } from '../../server/db/history.ts';
+import type { SnapshotRequest } from '../../server/feed/ports.ts';
+import { parseRange } from '../../shared/range.ts';
+import { STREAMS, type StreamDeclaration, type StreamName } from '../../shared/streams.ts';
+
+/** Pixel columns of a chart. */
+export const POINTS = 1200;
+export const RANGES = ['1h', '6h', '24h', '7d'] as const;
+export type RangeName = (typeof RANGES)[number];
+
+/** A chart that is read. */
+export interface Case {
+  readonly name: string;
+  readonly stream: StreamName;
+  /** Whether all keys of the stream are read at once, in place of one. */
+  readonly every: boolean;
+}
+
+export const CASES: readonly Case[] = [
+  { name: 'one metric', stream: 'system_metrics', every: false },
+  { name: 'funding rates of a symbol', stream: 'funding_rates', every: false },
+  { name: 'performance of a symbol', stream: 'performance_metrics', every: false },
+  { name: 'predictions of a symbol', stream: 'signal_predictions', every: false },
+  { name: 'all 50 metrics', stream: 'system_metrics', every: true },
+];
+
+/** The request of a chart as a page makes it. */
+export function requestOf(key: string | null, range: RangeName): SnapshotRequest {
+  const parsed = parseRange(range);
+  if (parsed === null) throw new RangeError(`${range} is no range`);
+  return {
+    keys: key === null ? null : [key],
+    range: parsed,
+    resolution: { points: POINTS },
+    now: Date.now(),
+    pointLimit: 500_000,
+  };
+}
+
+/** Ends of snapshot frames, by key. */
+export type Snapshots = ReadonlyMap<string, string>;
+
+/** Reads snapshots as a subscription does. Call it inside `reading`. */
+export async function snapshots(client: pg.Client, { stream }: Case, request: SnapshotRequest): Promise<Snapshots> {
+  const bodies = new Map<string, string>();
+  for await (const { key, body } of readSnapshot(client, STREAMS[stream], request)) bodies.set(key, body.text);
+  return bodies;
+}
+
+/** Reads every row of the chart, as the earlier dashboard did; answers how many. */
+export async function rawRows(client: pg.Client, { stream }: Case, request: SnapshotRequest): Promise<number> {
+  const { table, key } = declarationOf(stream);
+  const { rowCount } = await client.query({
+    text: `select * from ${table} where ($1::text[] is null or ${key.name} = any($1)) and "timestamp" >= $2
+      order by "timestamp"`,
+    values: [request.keys, new Date(request.now - rangeMs(request))],
+    rowMode: 'array',
+    types: { getTypeParser: () => (text: string) => text },
+  });
+  return rowCount ?? 0;
+}
+
+/** A request's range in ms; 0 for `latest`. */
+export function rangeMs({ range }: SnapshotRequest): number {
+  return range.kind === 'window' ? range.ms : 0;
+}
+
+function declarationOf(stream: StreamName): StreamDeclaration {
+  return STREAMS[stream];
+}
+
+/** Runs `action` in a transaction as of one moment, which leaves no trace. */
+export async function reading<T>(client: pg.Client, action: () => Promise<T>): Promise<T> {
+  await client.query('begin isolation level repeatable read');
+  try {
+    return await action();
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+/** For the rest of the transaction nobody knows up to where rollups count, so that all is read from the rows themselves. */
+export async function forgetRollups(client: pg.Client): Promise<void> {
+  await client.query('delete from alphapulse_dashboard.rollup_state');
+}
