@@ -54,6 +54,8 @@ export interface Config {
   readonly database: DatabaseConfig;
   readonly poolSize: number;
   readonly statementTimeoutMs: number;
+  /** Age in days from which rows of the dashboard's own tables are deleted; null for never. */
+  readonly retentionDays: number | null;
   readonly tickMs: number;
   readonly heartbeatMs: number;
   readonly demo: DemoConfig;
@@ -96,6 +98,7 @@ export function parseConfig(
     database,
     poolSize: read.value(SETTINGS.poolSize),
     statementTimeoutMs: read.value(SETTINGS.statementTimeout),
+    retentionDays: read.optional(SETTINGS.retention) ?? null,
     tickMs: read.value(SETTINGS.tick),
     heartbeatMs: read.value(SETTINGS.heartbeat),
     demo: readDemo(read, database.kind, findings),

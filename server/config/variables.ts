@@ -105,6 +105,13 @@ export const SETTINGS = {
   statementTimeout: preset('DASHBOARD_STATEMENT_TIMEOUT_SECONDS', seconds(1, 3600), '15', 'longest query'),
   dataDir: preset('DASHBOARD_DATA_DIR', kind.text('a folder'), '.alphapulse', 'where the embedded database lives'),
 
+  retention: optional(
+    'DASHBOARD_RETENTION_DAYS',
+    whole(7, 36_500),
+    'off',
+    'older rows are deleted, from plain tables that the dashboard made and from no others',
+  ),
+
   host: preset('DASHBOARD_HOST', kind.hostName, '127.0.0.1', 'address to listen at', { flag: 'host' }),
   port: preset('DASHBOARD_PORT', whole(0, 65_535), '8050', 'port to listen at, 0 for any free one', { flag: 'port' }),
   debug: preset('DASHBOARD_DEBUG', kind.bool, 'false', 'debug logs', { flag: 'debug' }),

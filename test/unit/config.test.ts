@@ -43,6 +43,7 @@ describe('defaults', () => {
       database: { kind: 'embedded', dataDir: '.alphapulse' },
       poolSize: 8,
       statementTimeoutMs: 15_000,
+      retentionDays: null,
       tickMs: 10_000,
       heartbeatMs: 5000,
       demo: { kind: 'market' },
