@@ -9,6 +9,7 @@ import type { Config, DatabaseConnection } from './config.ts';
 import { CacheHits } from './db/cache-hits.ts';
 import { LateDatabase } from './db/database.ts';
 import type { EmbeddedDatabase } from './db/embedded.ts';
+import { Retention } from './db/retention.ts';
 import { Hub } from './feed/hub.ts';
 import { Following } from './following.ts';
 import { createAccess } from './http/auth.ts';
@@ -95,6 +96,12 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   signal?.throwIfAborted();
   const heartbeat = setInterval(beat, config.heartbeatMs);
   undo.add(() => clearInterval(heartbeat));
+  if (config.retentionDays !== null) {
+    const connection = (): ReturnType<LateDatabase['listenConnection']> => database.listenConnection();
+    const retention = new Retention({ connection, days: config.retentionDays, counters, log });
+    retention.start();
+    undo.add(() => retention.stop());
+  }
 
   const version = packageVersion();
   const clientDir = join(packageRoot(), 'dist', 'client');

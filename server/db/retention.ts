@@ -7,6 +7,7 @@
  * or one row dated in the future, takes nothing along. Where all of them jumped together, the rows from before the jump
  * stay until the table holds a day's worth of rows after it: by then somebody has seen the charts.
  */
+import { Socket } from 'node:net';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import * as z from 'zod';
@@ -61,7 +62,7 @@ export class Retention {
   /** What was said of a stream last, so that it is not said every round. */
   readonly #said = new Map<StreamName, string>();
   readonly #stopping = new AbortController();
-  #client: pg.Client | null = null;
+  #socket: Socket | null = null;
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<unknown> = Promise.resolve();
 
@@ -78,8 +79,8 @@ export class Retention {
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stopping.abort();
-    // A client that is at work is cut off by this, whether its server answers or not.
-    await this.#client?.end().catch(() => undefined);
+    // Whether its server answers or not.
+    this.#socket?.destroy();
     await this.#working;
   }
 
@@ -110,8 +111,12 @@ export class Retention {
    */
   async round(): Promise<Round> {
     if (this.#stopping.signal.aborted) return { kind: 'stopped' };
+    const config = await this.#options.connection();
+    if (this.#stopping.signal.aborted) return { kind: 'stopped' };
+    const socket = new Socket();
     const client = new pg.Client({
-      ...(await this.#options.connection()),
+      ...config,
+      stream: () => socket,
       application_name: 'alphapulse-dashboard retention',
       keepAlive: true,
       connectionTimeoutMillis: 5000,
@@ -120,7 +125,7 @@ export class Retention {
       query_timeout: STATEMENT_TIMEOUT_MS + 2000,
     });
     client.on('error', (error) => this.#options.log.debug({ err: error }, "retention's connection was lost"));
-    this.#client = client;
+    this.#socket = socket;
     try {
       await client.connect();
       return await this.#roundOn(client);
@@ -128,7 +133,7 @@ export class Retention {
       if (this.#stopping.signal.aborted) return { kind: 'stopped' };
       throw error;
     } finally {
-      this.#client = null;
+      this.#socket = null;
       await client.end().catch(() => undefined);
     }
   }
