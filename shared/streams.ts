@@ -132,7 +132,7 @@ export const STREAMS: { readonly [N in StreamName]: StreamDeclaration & { readon
     values: [float('confidence', 'fraction', 'double precision not null'), float('predicted_pnl', 'quote')],
     documents: ['features', 'metadata'],
     owned: false,
-    indexes: ['symbol, "timestamp" desc', 'confidence desc, "timestamp" desc'],
+    indexes: ['symbol, signal_type, "timestamp" desc', 'symbol, "timestamp" desc', 'confidence desc, "timestamp" desc'],
   },
   system_metrics: {
     name: 'system_metrics',
