@@ -1,54 +1,202 @@
 /**
- * Reads a key's rows newest first, in pages that each stand alone: no connection is held while a slow client takes what
- * was read, and a page is as large as a megabyte of rows is.
+ * Reads a stream's rows newest first, in pages that each stand alone: no connection and no snapshot is held while a slow
+ * client takes what was read. A page goes on below the place of the last row, so that a row which was there when reading
+ * began comes exactly once, whatever is written meanwhile.
  */
+import { quoteIdentifier } from '../../shared/columns.ts';
 import type { StreamRow } from '../../shared/rows.ts';
 import { rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { historyQueries } from './history-sql.ts';
 import type { Cells, Queryable } from './queryable.ts';
-import { readCells } from './queryable.ts';
+import { readCell, readCells, readColumn } from './queryable.ts';
+import { type Edge, HAS_TIME_INDEX, newestQuery, pageQuery, type RowPlace, type RowsScope } from './rows-sql.ts';
 
-/** Which rows: those of `key` whose timestamp is at or after `from` (epoch ms; there is no later bound), at most `limit`. */
+/** Which rows, newest first by (timestamp, id). */
 export interface RowsRequest {
-  readonly key: string;
-  readonly from: number;
-  readonly limit: number;
+  /** Null: of every key. */
+  readonly key: string | null;
+  /** Null: of every series. */
+  readonly series: string | null;
+  /** Epoch ms, a fraction carries microseconds; the rows at or after it. Null: from the beginning. */
+  readonly from: number | null;
+  /** The rows before it, or below the place of a row. Null: to the end, rows dated in the future included. */
+  readonly below: Edge | null;
+  /** Most rows; null: all of them. Rows of one place stay together, so that they may be a few more. */
+  readonly limit: number | null;
 }
 
-const FIRST_PAGE_ROWS = 100;
-const PAGE_ROWS = 2_000;
-const PAGE_CHARACTERS = 1_048_576;
-/** Where the id stands behind the exact timestamp. */
-const ID_AT = 1;
+/** Rows of a page at most, where documents are small. */
+const PAGE_ROWS = 2000;
+/** What a page's documents take in the table at most. */
+const DOCUMENT_BYTES = 1_048_576;
+/** From this number of ranges of an index on, reading as many rows of each as are wanted of all would be a waste. */
+const FEW_RANGES = 8;
+/** As many rows a page for every range where there are many: so that looking into a range that has none is worth it. */
+const ROWS_A_RANGE = 3;
+const MOST_PAGE_ROWS = 10_000;
+/** Slices of time: the first is this long, each that held too little leads to one that is longer. */
+const FIRST_SLICE_MS = 1000;
+const MOST_GROWTH = 16;
+/** A slice that would be longer takes all that is left. */
+const LONGEST_SLICE_MS = 365 * 86_400_000;
+/** The highest that PostgreSQL has room for. */
+const HIGHEST_ID = '9223372036854775807';
+/** The next slice is to hold a page; a little more, because rows are not spread evenly. */
+const MARGIN = 1.2;
 
-/** The rows in order of (timestamp, id), newest first, whole documents included; a page at a time. */
+/** The rows in order of (timestamp, id), newest first, whole documents included; a page at a time, none of them empty. */
 export async function* newestRows(
   db: Queryable,
   stream: StreamDeclaration,
-  { key, from, limit }: RowsRequest,
+  request: RowsRequest,
 ): AsyncGenerator<readonly StreamRow[]> {
-  const { page, nextPage } = historyQueries(stream);
   const codec = rowCodec(stream);
-  let left = limit;
-  let size = FIRST_PAGE_ROWS;
-  let last: Cells | undefined;
-  while (left > 0) {
-    const wanted = Math.min(size, left);
-    const rows: readonly Cells[] =
-      last === undefined
-        ? await readCells(db, { text: page }, [key, from, wanted])
-        : await readCells(db, { text: nextPage }, [key, from, wanted, last[0], last[ID_AT]]);
-    yield rows.flatMap((cells) => codec.parse(cells.slice(1)) ?? []);
-    last = rows.at(-1);
-    if (rows.length < wanted || last === undefined) return;
-    left -= rows.length;
-    size = Math.min(PAGE_ROWS, Math.max(1, Math.floor((PAGE_CHARACTERS * rows.length) / charactersOf(rows))));
+  const scope = await scopeOf(db, stream, request);
+  const pages =
+    rangesOf(scope) > FEW_RANGES ? bySlices(db, stream, scope, request) : byPages(db, stream, scope, request);
+  for await (const { rows } of pages) {
+    const parsed = rows.flatMap((cells) => codec.parse(cells) ?? []);
+    if (parsed.length > 0) yield parsed;
   }
 }
 
-function charactersOf(rows: readonly Cells[]): number {
-  let characters = 1;
-  for (const row of rows) for (const cell of row) characters += cell?.length ?? 0;
-  return characters;
+/** Where a row stands in the order of its stream. */
+export function placeOf(row: Pick<StreamRow, 'id' | 'cells'>): RowPlace {
+  return { micros: microsOf(row.cells[1] ?? ''), id: BigInt(row.id) };
+}
+
+/** `1768480220123.456000` -> microseconds since the epoch. A number of JavaScript would be short of digits in far years. */
+export function microsOf(epochMs: string): bigint {
+  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(epochMs);
+  const [, sign, whole, fraction = ''] = match ?? [];
+  if (whole === undefined) throw new TypeError(`${epochMs} is no time in epoch ms`);
+  const micros = BigInt(whole) * 1000n + BigInt(fraction.slice(0, 3).padEnd(3, '0'));
+  return sign === '-' ? -micros : micros;
+}
+
+/** The ranges of indexes that hold the rows that are asked for. */
+async function scopeOf(
+  db: Queryable,
+  stream: StreamDeclaration,
+  { key, series }: Pick<RowsRequest, 'key' | 'series'>,
+): Promise<RowsScope> {
+  if (key === null && series === null) {
+    const timed = await readCell(db, { text: HAS_TIME_INDEX }, [quoteIdentifier(stream.table)]);
+    if (timed === 'true') return { kind: 'table' };
+  }
+  const queries = historyQueries(stream);
+  const keys = key === null ? await readColumn(db, { text: queries.keys }) : [key];
+  if (!queries.lineByLine) return { kind: 'keys', keys, series };
+  if (series !== null) return { kind: 'lines', lines: keys.map((name) => ({ key: name, series })) };
+  const lines = await readCells(db, { text: queries.lines }, [keys]);
+  return {
+    kind: 'lines',
+    lines: lines.flatMap(([name, line]) => (name == null ? [] : [{ key: name, series: line ?? null }])),
+  };
+}
+
+function rangesOf(scope: RowsScope): number {
+  if (scope.kind === 'table') return 1;
+  return scope.kind === 'keys' ? scope.keys.length : scope.lines.length;
+}
+
+/** Rows as they were read, and whether there were more within the bounds of the query. */
+interface Page {
+  readonly rows: readonly Cells[];
+  readonly more: boolean;
+}
+
+type Bounds = Pick<RowsRequest, 'from' | 'below'>;
+
+async function readPage(
+  db: Queryable,
+  stream: StreamDeclaration,
+  scope: RowsScope,
+  bounds: Bounds,
+  rows: number,
+): Promise<Page> {
+  const { text, values } = pageQuery(stream, { scope, ...bounds, rows, documentBytes: DOCUMENT_BYTES });
+  const found = await readCells(db, { text }, values);
+  const count = Number(found[0]?.[0] ?? 0);
+  return { rows: found.map((cells) => cells.slice(1)), more: count > found.length || count >= rows };
+}
+
+/** Few ranges: each is read from where the page before ended. */
+async function* byPages(
+  db: Queryable,
+  stream: StreamDeclaration,
+  scope: RowsScope,
+  { from, below, limit }: RowsRequest,
+): AsyncGenerator<Page> {
+  let left = limit ?? Number.POSITIVE_INFINITY;
+  let edge = below;
+  while (left > 0) {
+    const page = await readPage(db, stream, scope, { from, below: edge }, Math.min(PAGE_ROWS, left));
+    yield page;
+    const last = lastPlace(page.rows);
+    if (!page.more || last === null) return;
+    left -= page.rows.length;
+    edge = { place: last };
+  }
+}
+
+/**
+ * Many ranges: all of them are read slice of time by slice of time, each about as long as makes a page. So a page costs one
+ * look into each range and the rows that it has, however many there are of each, and touches the chunks of its slice alone.
+ */
+async function* bySlices(
+  db: Queryable,
+  stream: StreamDeclaration,
+  scope: RowsScope,
+  { from, below, limit }: RowsRequest,
+): AsyncGenerator<Page> {
+  const pageRows = Math.min(MOST_PAGE_ROWS, Math.max(PAGE_ROWS, ROWS_A_RANGE * rangesOf(scope)));
+  let left = limit ?? Number.POSITIVE_INFINITY;
+  let edge = below;
+  let top = edge !== null && 'place' in edge ? millis(edge.place) : await newestBelow(db, stream, scope, edge);
+  let slice = FIRST_SLICE_MS;
+  while (left > 0 && top !== null) {
+    const rows = Math.min(pageRows, left);
+    const least: number | null =
+      slice > LONGEST_SLICE_MS ? from : Math.max(top - slice, from ?? Number.NEGATIVE_INFINITY);
+    const page = await readPage(db, stream, scope, { from: least, below: edge }, rows);
+    if (page.rows.length > 0) yield page;
+    left -= page.rows.length;
+    const last = lastPlace(page.rows);
+    if (page.more && last !== null) {
+      edge = { place: last };
+      slice = Math.max(1, ((top - millis(last)) * rows * MARGIN) / page.rows.length);
+      top = millis(last);
+    } else {
+      if (least === from || least === null) return;
+      edge = { ms: least };
+      top = least;
+      slice *= Math.min(MOST_GROWTH, Math.max(1, (rows * MARGIN) / Math.max(1, page.rows.length)));
+    }
+  }
+}
+
+/** Epoch ms at or above the newest row below an edge; null where there is none. */
+async function newestBelow(
+  db: Queryable,
+  stream: StreamDeclaration,
+  scope: RowsScope,
+  below: Edge | null,
+): Promise<number | null> {
+  // Of any series where the index does not tell them apart: the newest of a rare one could be far to seek.
+  const sought: RowsScope = scope.kind === 'keys' ? { ...scope, series: null } : scope;
+  const { text, values } = newestQuery(stream, { scope: sought, below });
+  const newest = await readCell(db, { text }, values);
+  return newest === null ? null : Number(newest);
+}
+
+function lastPlace(rows: readonly Cells[]): RowPlace | null {
+  const last = rows.at(-1);
+  // A row without an id sorts before all others of its time: they go on below an id that none of them has.
+  return last === undefined ? null : placeOf({ id: last[0] ?? HIGHEST_ID, cells: last });
+}
+
+function millis({ micros }: RowPlace): number {
+  return Number(micros) / 1000;
 }

@@ -9,14 +9,13 @@ import { listKeys, listSymbols } from '../db/symbols.ts';
 import type { ServiceStatus } from '../status.ts';
 import { isOff, requireDatabase, requireUsable, SHORT_NAMES, streamNamed } from './availability.ts';
 import { type ChartDeps, chartRoutes } from './chart.ts';
-import { gather, json, sendPieces } from './json.ts';
+import { JSON_TYPE, json } from './json.ts';
+import { gather, sendPieces } from './pieces.ts';
+import { type RowsDeps, rowsRoutes } from './rows.ts';
 import { key, parseInput, wholeNumber } from './validation.ts';
 
 /** What the routes read from, and how much they may answer. */
-export interface ApiDeps extends ChartDeps {
-  /** Most rows of one stream in one answer. */
-  readonly rowLimit: number;
-}
+export interface ApiDeps extends ChartDeps, RowsDeps {}
 
 const HOUR_MS = 3_600_000;
 
@@ -34,6 +33,7 @@ export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
   });
 
   await app.register(chartRoutes, deps);
+  await app.register(rowsRoutes, deps);
 
   app.get('/api/symbols', async (_request, reply) => {
     requireDatabase(status);
@@ -59,7 +59,7 @@ export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
       if (DOCUMENT_MEMBERS.every((member) => isOff(status, STREAMS[SHORT_NAMES[member]]))) {
         requireUsable(status, STREAMS[SHORT_NAMES[DOCUMENT_MEMBERS[0]]]);
       }
-      return await sendPieces(reply, gather(symbolDocument(deps, asked)));
+      return await sendPieces(reply, gather(symbolDocument(deps, asked)), JSON_TYPE);
     },
   );
 };
@@ -92,8 +92,7 @@ async function* symbolDocument(
     } else {
       const codec = rowCodec(stream);
       let separator = '';
-      for await (const rows of newestRows(db, stream, { key: symbol, from, limit })) {
-        if (rows.length === 0) continue;
+      for await (const rows of newestRows(db, stream, { key: symbol, series: null, from, below: null, limit })) {
         yield separator + rows.map((row) => codec.encode(row, 'full')).join(',');
         separator = ',';
       }

@@ -26,6 +26,26 @@ export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.ou
   );
 }
 
+/**
+ * As `parseInput`, and refuses parameters that the schema does not know: a filter with a misspelt name would answer rows
+ * that nobody asked for.
+ *
+ * @throws Problem 400 with all faults of the input.
+ */
+export function parseKnown<T extends z.ZodObject>(schema: T, input: Readonly<Record<string, unknown>>): z.output<T> {
+  const known = Object.keys(schema.shape);
+  const unknown = Object.keys(input).filter((name) => !known.includes(name));
+  const result = schema.safeParse(input);
+  if (result.success && unknown.length === 0) return result.data;
+  throw badRequest([
+    ...unknown.map((name) => ({
+      path: shown(name),
+      message: `no parameter of this address; there are ${known.join(', ')}`,
+    })),
+    ...(result.error?.issues ?? []).map(({ path, message }) => ({ path: path.map(String).join('.'), message })),
+  ]);
+}
+
 /** A whole number in the text of a parameter; `usual` where it is absent. */
 export function wholeNumber({ least, most, usual }: { least: number; most: number; usual: number }) {
   return z
@@ -56,6 +76,67 @@ export function key(what: string, usual?: string) {
       const given = value === undefined ? usual : value;
       return isKey(given) ? given : refuse(context, given, `${what}, once, of 1 to ${LONGEST_KEY} characters`);
     });
+}
+
+/** One key; null where it is absent. */
+export function optionalKey(what: string) {
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): string | null => {
+      if (value === undefined || isKey(value)) return value ?? null;
+      return refuse(context, value, `${what}, once, of 1 to ${LONGEST_KEY} characters`);
+    });
+}
+
+/** One of some words; the first of them where it is absent. */
+export function oneOf<const T extends string>(words: readonly [T, ...T[]]) {
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): T => {
+      const given = value === undefined ? words[0] : words.find((word) => word === value);
+      return given ?? refuse(context, value, `${words.join(' or ')}, once`);
+    });
+}
+
+const MOMENT_HELP =
+  'epoch milliseconds (1768480220123.456) or ISO 8601 (2026-01-15T12:30:20.123456Z; UTC where no zone is given), once';
+/** From year 1 to 9999, which ISO 8601 has four digits for. */
+const EARLIEST_MS = -62_135_596_800_000;
+const LATEST_MS = 253_402_300_799_999;
+
+/** A moment as epoch ms, microseconds as a fraction; null where it is absent. */
+export function moment() {
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): number | null => {
+      if (value === undefined) return null;
+      const ms = typeof value === 'string' ? parseMoment(value) : null;
+      return ms !== null && ms >= EARLIEST_MS && ms <= LATEST_MS ? ms : refuse(context, value, MOMENT_HELP);
+    });
+}
+
+/** Epoch ms of a moment in text; null where it is none. */
+export function parseMoment(text: string): number | null {
+  if (/^-?\d{1,15}(\.\d{1,6})?$/.test(text)) return Number(text);
+  // In an address a plus sign that was not encoded arrives as a space.
+  const match = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?([Zz]|[-+ ]\d\d:?\d\d)?)?$/.exec(
+    text,
+  );
+  if (match === null) return null;
+  const [, day = '', minute = '00:00', second = '00', fraction = '', zone = 'Z'] = match;
+  const offset = zone.toUpperCase() === 'Z' ? 'Z' : zone.replace(' ', '+').replace(/^(...):?(..)$/, '$1:$2');
+  const ms = Date.parse(`${day}T${minute}:${second}${offset}`);
+  // 31 February would be read as a day in March.
+  if (Number.isNaN(ms) || !isCalendarDay(day)) return null;
+  return ms + Number(`0.${fraction}0`) * 1000;
+}
+
+function isCalendarDay(day: string): boolean {
+  const parsed = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(day);
 }
 
 /** A parameter that may be repeated, a key each time; null where it is absent. */
