@@ -3,6 +3,7 @@ import { quoteIdentifier } from '../../shared/columns.ts';
 import { CREATED_COLUMN, CURSOR_COLUMN, ID_COLUMN, type StreamDeclaration, TIME_COLUMN } from '../../shared/streams.ts';
 import { OWN_SCHEMA } from './catalogue.ts';
 import { historyQueries } from './history-sql.ts';
+import { ROLLED_STREAMS } from './rollup/tables.ts';
 
 /** SQL texts of one stream. */
 export interface RetentionQueries {
@@ -51,6 +52,7 @@ export function retentionQueries(stream: StreamDeclaration): RetentionQueries {
     select t.ctid::text as place, ${TIME}::text as time, ${ID}::text as id, ${due('$2', '$3')} as due
     from ${table} where ${key} = $1 and ${TIME} < $2::timestamptz${after}
     order by ${TIME}, ${ID} limit $4::int`;
+  const rolled = ROLLED_STREAMS.some(({ name }) => name === stream.name);
   return {
     keys: historyQueries(stream).keys,
     bounds: `
@@ -74,15 +76,19 @@ export function retentionQueries(stream: StreamDeclaration): RetentionQueries {
     remove: `
       with gone as (
         delete from ${table} where t.ctid = any ($1::text[]::tid[]) and ${due('$2', '$3')}
-        returning ${key}::text as key, ${line} as line, ${TIME} as at),
+        returning ${key}::text as key, ${line} as line, ${TIME} as at)${rolled ? removePacks(stream) : ''}
+      select (select count(*)::int from gone) as rows, ${rolled ? '(select count(*)::int from packs)' : '0'} as packs`,
+  };
+}
+
+function removePacks({ name }: StreamDeclaration): string {
+  return `,
       hours as (
         select distinct key, line, date_bin(${HOUR}, at, 'epoch') as hour from gone where at > '-infinity'),
       packs as (
         delete from ${OWN_SCHEMA}.rollups r using hours h
-        where r.stream = '${stream.name}' and r.key = h.key and r.line = h.line and r.hour = h.hour returning 1),
+        where r.stream = '${name}' and r.key = h.key and r.line = h.line and r.hour = h.hour returning 1),
       note as (
         insert into ${OWN_SCHEMA}.rollup_rewrites (stream, from_time, to_time)
-        select '${stream.name}', min(at), max(at) from gone having count(*) > 0)
-      select (select count(*)::int from gone) as rows, (select count(*)::int from packs) as packs`,
-  };
+        select '${name}', min(at), max(at) from gone having count(*) > 0)`;
 }

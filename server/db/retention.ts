@@ -19,14 +19,14 @@ import { isDatabaseAway, type Queryable, readColumn } from './queryable.ts';
 import { readRetentionFacts, retentionVerdicts } from './retention-rules.ts';
 import { type RetentionQueries, retentionQueries } from './retention-sql.ts';
 
-/** The advisory lock's two keys: "ALPH" in ASCII, and its number. One server at a time works. */
-const LOCK_KEYS = [0x41_4c_50_48, 4] as const;
+/** The advisory lock's two keys: "ALPH" in ASCII, and a three. One server at a time works. */
+const LOCK_KEYS = [0x41_4c_50_48, 3] as const;
 const BATCH_ROWS = 1000;
 const FIRST_ROUND_MS = 60_000;
 const ROUND_MS = 900_000;
 const SHORTEST_PAUSE_MS = 20;
-/** Somebody who changes one of the oldest rows may be waited for this long before the round is given up. */
-const LOCK_TIMEOUT_MS = 1000;
+/** Somebody who changes one of the oldest rows, or its pack, is waited for this long before the round is given up. */
+const LOCK_TIMEOUT_MS = 5000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 
 export interface RetentionOptions {
