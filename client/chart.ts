@@ -10,7 +10,8 @@ import type { Hit, HitTest } from './painters/hit.ts';
 import { paintLabels } from './painters/labels.ts';
 import { type Emphasis, paintLine } from './painters/lines.ts';
 import { paintGuideLabels, paintGuides, paintHatches, paintZone } from './painters/marks.ts';
-import type { Side, Surface } from './painters/scene.ts';
+import type { Frame, Side, Surface } from './painters/scene.ts';
+import { type Span, spanOf } from './painters/span.ts';
 
 /** Where the pointer is over a plot. */
 export interface Pointer {
@@ -31,10 +32,19 @@ export interface PlotOptions {
   onPointer(pointer: Pointer | null): void;
   /** Called when the picture has to be painted anew, because another line is hovered. */
   onStale(): void;
+  /**
+   * Called with the element that gestures are made on, and with what tells the time (epoch ms) at a distance from its left
+   * edge in CSS pixels. The result is called when the plot goes.
+   */
+  onPlot?(over: HTMLElement, timeAt: (x: number) => number): () => void;
 }
 
+/** The window of all plots of a chart: how far back each shows depends on its pixel columns. */
+export type Window = Omit<Frame, 'from'>;
+
 /** What is drawn, and how it is laid out beside its neighbours. */
-export interface PlotState extends Drawn {
+export interface PlotState extends Omit<Drawn, 'frame'> {
+  readonly frame: Window;
   /** CSS pixels. */
   readonly width: number;
   readonly height: number;
@@ -47,6 +57,9 @@ export interface PlotState extends Drawn {
 /** A line that is hovered from farther away than this, in CSS pixels, does not dim the others. */
 const FOCUS_REACH = 36;
 
+/** A plot's width has settled after so many layouts, or goes on between two widths of which either will do. */
+const MOST_PASSES = 3;
+
 let firstChartMarked = false;
 
 /** A plot on the screen. `draw` repaints it whole from the state given to it. */
@@ -56,7 +69,11 @@ export class Plot {
   readonly #hairline = overlay('hairline');
   readonly #dot = overlay('hover-dot');
   readonly #fixed: string;
+  readonly #letGo: (() => void) | null;
   #state: PlotState;
+  /** Pixel columns that the scales are laid out for. */
+  #columns = 1;
+  #leftNeeded = 0;
   /** Where the pointer is, in CSS pixels of the plotting area. */
   #at: { readonly x: number; readonly y: number } | null = null;
   #hit: Hit | null = null;
@@ -66,8 +83,10 @@ export class Plot {
     this.#state = state;
     this.#fixed = fixedParts(state);
     this.#uplot = this.#create();
-    this.#uplot.over.append(this.#hairline, this.#dot);
+    const { over } = this.#uplot;
+    over.append(this.#hairline, this.#dot);
     this.#listen();
+    this.#letGo = options.onPlot?.(over, (x) => this.#uplot.posToVal(x, 'x')) ?? null;
   }
 
   /** Whether the state can be drawn by this plot, or needs a new one: uPlot fixes fonts and sides when it is made. */
@@ -75,17 +94,34 @@ export class Plot {
     return fixedParts(state) === this.#fixed;
   }
 
+  /** Device pixels from the plot's left to its right edge, as it was last laid out. */
+  get columns(): number {
+    return this.#columns;
+  }
+
+  /** Width that the labels of the left axis need, in CSS pixels, as it was last laid out. */
+  get leftNeeded(): number {
+    return this.#leftNeeded;
+  }
+
   /** Repaints with this state. Call at most once a frame. */
   draw(state: PlotState): void {
     const u = this.#uplot;
-    const isResized = state.width !== this.#state.width || state.height !== this.#state.height;
+    let isResized = state.width !== this.#state.width || state.height !== this.#state.height;
     this.#state = state;
-    u.batch(() => {
-      if (isResized) u.setSize({ width: state.width, height: state.height });
-      u.setData(dataOf(state));
-      // Lays the axes out anew: their ticks depend on the zone, the theme and the values even where no scale changed.
-      u.redraw(false, true);
-    });
+    // Axes are laid out after the scales: where that changes the plot's width, its window is another one.
+    for (let pass = 0; pass < MOST_PASSES; pass += 1) {
+      u.batch(() => {
+        if (isResized) u.setSize({ width: state.width, height: state.height });
+        u.setData(this.#data());
+        // Lays the axes out anew: their ticks depend on the zone, the theme and the values even where no scale changed.
+        u.redraw(false, true);
+      });
+      isResized = false;
+      const columns = Math.max(1, Math.round(u.bbox.width));
+      if (columns === this.#columns) break;
+      this.#columns = columns;
+    }
   }
 
   /** Shows the hairline at a time that the pointer means on a neighbour (epoch ms), or hides it. */
@@ -102,14 +138,17 @@ export class Plot {
   }
 
   destroy(): void {
+    this.#letGo?.();
     this.#uplot.destroy();
   }
 
   #create(): uPlot {
     const state = this.#state;
-    const drawn = (): Drawn => this.#state;
-    const left = valueAxis(drawn, 'left');
-    const right = state.pane.right === null ? null : valueAxis(drawn, 'right');
+    const drawn = (): Drawn => ({ ...this.#state, frame: this.#frame() });
+    const left = valueAxis(drawn, 'left', (width) => {
+      this.#leftNeeded = width;
+    });
+    const right = state.pane.right === null ? null : valueAxis(drawn, 'right', () => {});
     const time = timeAxis(drawn);
     return new uPlot(
       {
@@ -127,13 +166,32 @@ export class Plot {
           draw: [(u) => this.#paint(this.#surface(u))],
         },
       },
-      dataOf(state),
+      this.#data(),
       this.#options.host,
     );
   }
 
+  #span(): Span {
+    const { to, bucketMs } = this.#state.frame;
+    return spanOf(to, bucketMs, this.#columns);
+  }
+
+  #frame(): Frame {
+    return { ...this.#state.frame, from: this.#span().from };
+  }
+
+  /** uPlot is given the window's two ends and nothing else: its x scale wants data, the rows are the painters'. */
+  #data(): uPlot.AlignedData {
+    const { from, to } = this.#span();
+    return [Float64Array.of(from, to)];
+  }
+
   #surface(u: uPlot): Surface {
-    const { left, top, width, height } = u.bbox;
+    const { top, height } = u.bbox;
+    const span = this.#span();
+    // uPlot lays out to half a pixel. Columns are whole ones, from the right edge on, where the newest are.
+    const width = span.columns;
+    const left = Math.round(u.bbox.left + u.bbox.width) - width;
     return {
       ctx: u.ctx,
       left,
@@ -142,7 +200,9 @@ export class Plot {
       height,
       ratio: uPlotRatio(u),
       palette: this.#state.palette,
-      x: (time) => u.valToPos(time, 'x', true),
+      span,
+      x: (time) => left + (time - span.from) / span.bucketMs,
+      columnX: (column) => left + column + 0.5,
       y: (value, side) => u.valToPos(value, this.#scale(side), true),
     };
   }
@@ -152,7 +212,8 @@ export class Plot {
   }
 
   #paintBehind(surface: Surface): void {
-    const { pane, frame } = this.#state;
+    const { pane } = this.#state;
+    const frame = this.#frame();
     paintHatches(surface, frame.hatches);
     paintGuides(surface, pane.guides);
     if (frame.timeAxis) paintZone(surface, frame);
@@ -161,7 +222,7 @@ export class Plot {
   #paint(surface: Surface): void {
     // The rows may have moved under a pointer that rests.
     this.#point();
-    const { pane, frame, withNames, gutter, width } = this.#state;
+    const { pane, withNames, gutter, width } = this.#state;
     const { ctx, ratio } = surface;
     const focus = this.#focus();
     const slack = 3 * ratio;
@@ -173,10 +234,10 @@ export class Plot {
     for (const line of [...pane.lines].sort((a, b) => Number(a.name === focus) - Number(b.name === focus))) {
       const emphasis: Emphasis = focus === null ? 'plain' : focus === line.name ? 'focus' : 'dim';
       const paint = line.shape.kind === 'dots' || line.shape.kind === 'scatter' ? paintDots : paintLine;
-      paint(surface, line, frame.from, frame.to, emphasis);
+      paint(surface, line, emphasis);
     }
     ctx.restore();
-    if (focus === null) paintNotes(surface, pane.lines, frame.from, frame.to);
+    if (focus === null) paintNotes(surface, pane.lines);
     paintGuideLabels(surface, pane.guides);
     paintLabels(surface, pane.lines, {
       // Where the right axis has only a part of the height, labels of the left one stand beside the plot itself.
@@ -248,11 +309,6 @@ function overlay(className: string): HTMLElement {
   element.className = className;
   element.hidden = true;
   return element;
-}
-
-/** uPlot is given the window's two ends and nothing else: its x scale wants data, the rows are the painters'. */
-function dataOf(state: PlotState): uPlot.AlignedData {
-  return [Float64Array.of(state.frame.from, state.frame.to)];
 }
 
 function fixedParts({ pane, palette, frame }: PlotState): string {

@@ -51,6 +51,8 @@ export interface ChannelView {
   readonly rowsLastHour: number;
   /** True where the columns hold only what can be seen of the rows (M4): sums over them are not sums over the rows. */
   readonly reduced: boolean;
+  /** How many rows that are, those included that the reduction left out; absent where it is not known. */
+  readonly rowsTotal?: number;
 }
 
 /** What a chart shows: all channels of one stream that the page watches (one symbol; or every metric name). */
@@ -62,6 +64,11 @@ export interface StreamView {
   readonly channels: readonly ChannelView[];
   /** The range that the channels were loaded for; behind the chosen one while `state` is `loading`. */
   readonly range: RangeName;
+  /**
+   * Time of a pixel column in ms that the rows were loaded for. Where a channel is reduced, they are what M4 keeps of
+   * buckets that divide it, with edges at multiples since the epoch.
+   */
+  readonly bucketMs: number;
   /**
    * Since when rows may be missing (server clock, epoch ms), because there is no connection, or the server cannot send
    * them; null while none are. Charts hatch the time from there on, until all that was missed has come.

@@ -1,14 +1,14 @@
 /** The plots of one chart, stacked or side by side: same window, same gutter, one hairline through all of them. */
-import { Plot, type PlotState, type Pointer } from './chart.ts';
+import { Plot, type PlotOptions, type PlotState, type Pointer, type Window } from './chart.ts';
 import { type Drawable, drawNever, drawSoon } from './draw.ts';
 import type { HitTest } from './painters/hit.ts';
 import { labelsWidth } from './painters/labels.ts';
-import type { Frame, Palette, Pane } from './painters/scene.ts';
+import type { Palette, Pane } from './painters/scene.ts';
 
 /** What a chart shows at the moment. */
 export interface Scene {
   readonly panes: readonly Pane[];
-  readonly frame: Omit<Frame, 'timeAxis'>;
+  readonly frame: Omit<Window, 'timeAxis'>;
   readonly palette: Palette;
   /** Panes that stand side by side; each of the lowest in its column carries the time axis. */
   readonly columns: number;
@@ -27,18 +27,27 @@ const MOST_GUTTER = 0.42;
 const GUTTER_STEP = 8;
 /** Room for the half of a time label that stands at the plot's right end. */
 const LEAST_GUTTER = 20;
+/** How much of a pane's width its plot has, about: the rest is for axis and labels. */
+const PLOT_SHARE = 0.8;
+/** Scenes that are made for one frame until the layout has settled. */
+const MOST_PASSES = 4;
 
 /** What a chart needs from its surroundings. */
 export interface PanesOptions {
-  /** What to draw; null for nothing yet. Asked once a frame in which something has to be drawn. */
-  scene(): Scene | null;
+  /**
+   * What to draw on plots of so many pixel columns (device pixels); null for nothing yet. Asked once a frame in which
+   * something has to be drawn, and again where the layout turns out to leave another width.
+   */
+  scene(columns: number): Scene | null;
   /** Finds the row under the pointer; null while that part of the page has not been loaded. */
   hitTest(): HitTest | null;
   onPointer(pointer: PanePointer | null): void;
   /** Called when the labels gain or lose the lines' names; without them a legend has to name the lines. */
   onNames(shown: boolean): void;
-  /** Called with the greatest width of a pane in CSS pixels when it has changed. */
-  onWidth(pixels: number): void;
+  /** Called after every draw with the pixel columns of the widest plot. */
+  onColumns(columns: number): void;
+  /** As of a single plot, for each that is made. */
+  readonly onPlot?: PlotOptions['onPlot'];
 }
 
 /** Draws the panes of one chart into their elements. */
@@ -51,7 +60,10 @@ export class Panes implements Drawable {
   #pointed: string | null = null;
   #scene: Scene | null = null;
   #named: boolean | null = null;
-  #widest = 0;
+  /** Pixel columns of the widest plot; 0 before the first was laid out. */
+  #columns = 0;
+  /** Width of the widest left axis, in CSS pixels. */
+  #leftWidth = 0;
 
   constructor(options: PanesOptions) {
     this.#options = options;
@@ -75,19 +87,25 @@ export class Panes implements Drawable {
   }
 
   draw(): void {
-    const scene = this.#options.scene();
-    this.#scene = scene;
-    if (scene === null) return;
-    const widest = Math.max(0, ...scene.panes.map((pane) => this.#width(pane.id)));
-    if (widest !== this.#widest) {
-      this.#widest = widest;
-      this.#options.onWidth(widest);
+    // Labels, axes and columns decide on each other's width; once they have settled a single pass draws it all.
+    for (let pass = 0; pass < MOST_PASSES; pass += 1) {
+      const scene = this.#options.scene(this.#columns || this.#guess());
+      this.#scene = scene;
+      if (scene === null) return;
+      if (this.#drawScene(scene)) break;
     }
+    if (this.#columns > 0) this.#options.onColumns(this.#columns);
+  }
+
+  /** Draws every pane. Returns whether all of them were laid out as this scene was made for. */
+  #drawScene(scene: Scene): boolean {
     const { gutter, withNames } = this.#labels(scene);
     if (withNames !== this.#named) {
       this.#named = withNames;
       this.#options.onNames(withNames);
     }
+    let columns = 0;
+    let leftWidth = 0;
     for (const [index, pane] of scene.panes.entries()) {
       const host = this.#hosts.get(pane.id);
       if (host === undefined || host.clientWidth < 40 || host.clientHeight < 30) continue;
@@ -96,13 +114,21 @@ export class Panes implements Drawable {
         pane,
         frame: { ...scene.frame, timeAxis },
         palette: scene.palette,
+        leftWidth: this.#leftWidth,
         width: host.clientWidth,
         height: host.clientHeight,
         gutter,
         withNames,
       };
-      this.#plot(pane, host, state).draw(state);
+      const plot = this.#plot(pane, host, state);
+      plot.draw(state);
+      columns = Math.max(columns, plot.columns);
+      leftWidth = Math.max(leftWidth, plot.leftNeeded);
     }
+    const isSettled = columns === this.#columns && leftWidth === this.#leftWidth;
+    this.#columns = columns;
+    this.#leftWidth = leftWidth;
+    return isSettled || columns === 0;
   }
 
   /** Puts the hovered row away. */
@@ -120,6 +146,12 @@ export class Panes implements Drawable {
     this.#hosts.clear();
   }
 
+  /** Pixel columns that the widest plot will have, about. */
+  #guess(): number {
+    const widest = Math.max(0, ...[...this.#hosts.values()].map((host) => host.clientWidth));
+    return Math.max(16, Math.round(widest * PLOT_SHARE * devicePixelRatio));
+  }
+
   #width(id: string): number {
     return this.#hosts.get(id)?.clientWidth ?? 0;
   }
@@ -128,12 +160,14 @@ export class Panes implements Drawable {
     const existing = this.#plots.get(pane.id);
     if (existing?.fits(state)) return existing;
     existing?.destroy();
+    const { onPlot } = this.#options;
     const made = new Plot(
       {
         host,
         hitTest: () => this.#options.hitTest(),
         onPointer: (pointer) => this.#point(pane.id, pointer),
         onStale: () => drawSoon(this),
+        ...(onPlot === undefined ? {} : { onPlot }),
       },
       state,
     );

@@ -1,7 +1,7 @@
 /** The options that make uPlot's axes ours: round ticks, labels that never repeat, no chart junk. */
 import type uPlot from 'uplot';
+import { type AxisRange, axisRange } from './range.ts';
 import type { AxisSpec, Frame, Palette, Pane, Side } from './scene.ts';
-import { type AxisRange, axisRange } from './spans.ts';
 import { timeLabels, timeTicks, valueLabels, valueTicks } from './ticks.ts';
 
 /** What a pane draws at the moment; the axes ask for it whenever they are laid out. */
@@ -9,6 +9,8 @@ export interface Drawn {
   readonly pane: Pane;
   readonly frame: Frame;
   readonly palette: Palette;
+  /** Width of the left axis that the pane's neighbours need, in CSS pixels: panes of one chart align. */
+  readonly leftWidth: number;
 }
 
 /** Space between a plot and its time axis's labels in CSS pixels. */
@@ -29,15 +31,22 @@ export function rangeOf(drawn: Drawn, side: Side, plotHeight: number): AxisRange
   const spec = specOf(drawn.pane, side);
   const [bottom, top] = spec.band ?? [0, 1];
   const ticks = tickCount(plotHeight * (top - bottom), drawn.palette.textSize);
-  return axisRange(spec, side, drawn.pane.lines, drawn.frame.from, drawn.frame.to, ticks);
+  return axisRange(spec, side, drawn.pane.lines, drawn.frame, ticks);
 }
 
 function specOf(pane: Pane, side: Side): AxisSpec {
   return side === 'right' && pane.right !== null ? pane.right : pane.left;
 }
 
-/** Scale and axis options of one value axis. `drawn` is asked at every layout. */
-export function valueAxis(drawn: () => Drawn, side: Side): { scale: uPlot.Scale; axis: uPlot.Axis } {
+/**
+ * Scale and axis options of one value axis. `drawn` is asked at every layout; `needs` is told the width in CSS pixels that
+ * the axis's own labels need.
+ */
+export function valueAxis(
+  drawn: () => Drawn,
+  side: Side,
+  needs: (width: number) => void,
+): { scale: uPlot.Scale; axis: uPlot.Axis } {
   const plotHeight = (u: uPlot): number => u.bbox.height / uPlotRatio(u);
   const ticksOf = (u: uPlot): number[] => {
     const { low, high, isUnknown } = rangeOf(drawn(), side, plotHeight(u));
@@ -69,7 +78,11 @@ export function valueAxis(drawn: () => Drawn, side: Side): { scale: uPlot.Scale;
       space: 1,
       splits: ticksOf,
       values: (_u, splits) => valueLabels(splits, specOf(drawn().pane, side).style),
-      size: (_u, values) => axisWidth(values, side, drawn().palette.textSize),
+      size: (_u, values) => {
+        const own = axisWidth(values, side, drawn().palette.textSize);
+        needs(own);
+        return side === 'left' ? Math.max(own, drawn().leftWidth) : own;
+      },
     },
   };
 }

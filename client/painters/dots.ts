@@ -1,11 +1,10 @@
 /** Draws points: plain dots, and the anomalies' scatter whose size and colour follow |z|. */
 import { fixed } from '../format.ts';
-import { DIM_ALPHA, type Emphasis } from './lines.ts';
+import { columnsOf } from './columns.ts';
+import { DIM_ALPHA, type Emphasis, SPREAD_ALPHA } from './lines.ts';
+import { isAbove, type ScatterShape, scatterRows, strengthOf } from './scatter.ts';
 import { type Palette, type PaneLine, type Surface, slotColor } from './scene.ts';
-import { visible } from './spans.ts';
 
-/** The threshold of a row that names none. */
-export const USUAL_THRESHOLD = 3;
 const CIRCLE = 2 * Math.PI;
 
 /** Colour of a deviation: quiet below 3, then in three steps up to 5 and beyond. */
@@ -26,13 +25,13 @@ const MOST_NAMED = 4;
 const NAMED_FROM = 5;
 
 /** Names the greatest deviations beside their dots, where there is room. */
-export function paintNotes(surface: Surface, lines: readonly PaneLine[], from: number, to: number): void {
+export function paintNotes(surface: Surface, lines: readonly PaneLine[]): void {
   const { ctx, ratio, palette } = surface;
   const found: { name: string; z: number; x: number; y: number }[] = [];
-  for (const { shape, times, values, side, name } of lines) {
+  for (const line of lines) {
+    const { shape, times, values, side, name } = line;
     if (shape.kind !== 'scatter') continue;
-    const [first, end] = visible(times, from, to);
-    for (let i = first; i < end; i += 1) {
+    for (const i of scatterRows(line, shape, surface.span)) {
       const z = shape.z[i] ?? 0;
       const value = values[i] ?? Number.NaN;
       if (Math.abs(z) >= NAMED_FROM && Number.isFinite(value))
@@ -66,58 +65,58 @@ export function paintNotes(surface: Surface, lines: readonly PaneLine[], from: n
   ctx.restore();
 }
 
-/** Whether a row deviates by at least its own threshold (NaN: 3). */
-export function isAbove(z: number, threshold: number): boolean {
-  return Math.abs(z) >= (Number.isNaN(threshold) ? USUAL_THRESHOLD : threshold);
-}
-
 /** Draws a line's points; the great deviations last, so that none of them hides behind a lesser one. */
-export function paintDots(surface: Surface, line: PaneLine, from: number, to: number, emphasis: Emphasis): void {
+export function paintDots(surface: Surface, line: PaneLine, emphasis: Emphasis): void {
   const { ctx } = surface;
-  const [first, end] = visible(line.times, from, to);
   ctx.save();
   ctx.globalAlpha = emphasis === 'dim' ? DIM_ALPHA : 1;
-  if (line.shape.kind === 'scatter') paintScatter(surface, line, line.shape, first, end);
-  else paintPlain(surface, line, line.shape.kind === 'dots' ? line.shape.solidFrom : null, first, end);
+  if (line.shape.kind === 'scatter') paintScatter(surface, line, line.shape);
+  else paintPlain(surface, line, line.shape.kind === 'dots' ? line.shape.solidFrom : null);
   ctx.restore();
 }
 
-function paintPlain(surface: Surface, line: PaneLine, solidFrom: number | null, first: number, end: number): void {
+/**
+ * Of each pixel column the first, least, greatest and last value as a dot. A column of three or more different ones may
+ * hold others that it does not show: a faint stroke says how far they may reach.
+ */
+function paintPlain(surface: Surface, line: PaneLine, solidFrom: number | null): void {
   const { ctx, ratio, palette } = surface;
   const solid = new Path2D();
   const hollow = new Path2D();
-  const radius = (end - first > 400 ? 1.6 : end - first > 150 ? 2 : 2.6) * ratio;
-  for (let i = first; i < end; i += 1) {
-    const value = line.values[i] ?? Number.NaN;
-    if (!Number.isFinite(value)) continue;
-    const path = solidFrom === null || value >= solidFrom ? solid : hollow;
-    const x = surface.x(line.times[i] ?? 0);
-    const y = surface.y(value, line.side);
-    path.moveTo(x + radius, y);
-    path.arc(x, y, radius, 0, CIRCLE);
+  const spread = new Path2D();
+  const { count, at, first, least, most, last } = columnsOf(line, surface.span);
+  const radius = (count > 400 ? 1.6 : count > 150 ? 2 : 2.6) * ratio;
+  for (let i = 0; i < count; i += 1) {
+    const x = surface.columnX(at[i] ?? 0);
+    const found = new Set([least[i], most[i], first[i], last[i]]);
+    for (const value of found) {
+      if (value === undefined || Number.isNaN(value)) continue;
+      const path = solidFrom === null || value >= solidFrom ? solid : hollow;
+      const y = surface.y(value, line.side);
+      path.moveTo(x + radius, y);
+      path.arc(x, y, radius, 0, CIRCLE);
+    }
+    if (found.size < 3) continue;
+    spread.moveTo(x, surface.y(least[i] ?? 0, line.side));
+    spread.lineTo(x, surface.y(most[i] ?? 0, line.side));
   }
   const color = slotColor(palette, line.slot);
   const alpha = ctx.globalAlpha;
   ctx.strokeStyle = color;
   ctx.fillStyle = color;
   ctx.lineWidth = ratio;
+  ctx.globalAlpha = alpha * SPREAD_ALPHA;
+  ctx.stroke(spread);
   ctx.globalAlpha = alpha * 0.5;
   ctx.stroke(hollow);
   ctx.globalAlpha = alpha * 0.9;
   ctx.fill(solid);
 }
 
-function paintScatter(
-  surface: Surface,
-  line: PaneLine,
-  columns: { readonly z: Float64Array; readonly threshold: Float64Array },
-  first: number,
-  end: number,
-): void {
+function paintScatter(surface: Surface, line: PaneLine, columns: ScatterShape): void {
   const { ctx, ratio, palette } = surface;
-  const order: number[] = [];
-  for (let i = first; i < end; i += 1) if (Number.isFinite(line.values[i])) order.push(i);
-  order.sort((a, b) => Math.abs(columns.z[a] ?? 0) - Math.abs(columns.z[b] ?? 0));
+  const order = scatterRows(line, columns, surface.span).filter((index) => Number.isFinite(line.values[index]));
+  order.sort((a, b) => strengthOf(columns, a) - strengthOf(columns, b));
   const alpha = ctx.globalAlpha;
   for (const i of order) {
     const z = columns.z[i] ?? 0;

@@ -1,6 +1,7 @@
 /** Labels at the ends of lines: each value beside its line, in its colour, none on top of another. */
 import { DIM_ALPHA } from './lines.ts';
 import { type PaneLine, type Side, type Surface, slotColor } from './scene.ts';
+import { columnOf } from './span.ts';
 
 /** A label before and after it has found its place (centre, in the same units). */
 export interface Placed<T> {
@@ -146,7 +147,7 @@ export function paintLabels(
 function paintEnd(surface: Surface, line: PaneLine): void {
   const { ctx, ratio, palette } = surface;
   const newest = newestFinite(line);
-  const x = surface.x(line.times[newest] ?? 0);
+  const x = surface.columnX(columnOf(line.times[newest] ?? 0, surface.span));
   if (x < surface.left || x > surface.left + surface.width + 4 * ratio) return;
   ctx.beginPath();
   ctx.arc(x, surface.y(line.values[newest] ?? 0, line.side), 3 * ratio, 0, 2 * Math.PI);

@@ -1,6 +1,6 @@
 /** Draws a line's points as a polyline, as steps, or with the space to zero filled. */
+import { columnsOf, isGap, type LineColumns } from './columns.ts';
 import { type PaneLine, type Surface, slotColor, slotDash } from './scene.ts';
-import { visible } from './spans.ts';
 
 /** How a line stands out: `focus` is hovered, `dim` is beside a hovered one. */
 export type Emphasis = 'plain' | 'focus' | 'dim';
@@ -9,9 +9,7 @@ export type Emphasis = 'plain' | 'focus' | 'dim';
 export const DIM_ALPHA = 0.22;
 
 /** Opacity of the stroke through all values that one pixel column holds. */
-const SPREAD_ALPHA = 0.4;
-/** A gap this many times as long as both of its neighbours is one in the data, not in how often rows come. */
-const GAP_TIMES = 12;
+export const SPREAD_ALPHA = 0.4;
 
 /** The paths of a line. */
 interface Paths {
@@ -21,15 +19,15 @@ interface Paths {
   readonly fill: Path2D | null;
 }
 
-/** Runs of joined points as paths, clipped to the plot by the caller. */
-export function paintLine(surface: Surface, line: PaneLine, from: number, to: number, emphasis: Emphasis): void {
+/** Runs of joined columns as paths, clipped to the plot by the caller. */
+export function paintLine(surface: Surface, line: PaneLine, emphasis: Emphasis): void {
   const { ctx, ratio, palette } = surface;
-  const [first, end] = visible(line.times, from, to);
-  if (end - first === 0) return;
+  const columns = columnsOf(line, surface.span);
+  if (columns.count === 0) return;
   const color = slotColor(palette, line.slot);
   const isArea = line.shape.kind === 'area';
   const paths: Paths = { stroke: new Path2D(), spread: new Path2D(), fill: isArea ? new Path2D() : null };
-  traceRuns(surface, line, first, end, paths);
+  traceRuns(surface, line, columns, paths);
   const alpha = emphasis === 'dim' ? DIM_ALPHA : 1;
   ctx.save();
   ctx.lineJoin = 'round';
@@ -49,21 +47,22 @@ export function paintLine(surface: Surface, line: PaneLine, from: number, to: nu
 }
 
 /**
- * Traces the points: of those that share a pixel column the last one is joined to the next column, and the spread of all
- * of them is a fainter stroke. So where rows come more often than elsewhere the line goes on at its own weight, and both
- * are the same of all rows as of the first, least, greatest and last.
+ * Traces the columns: the last value of each is joined to the last one of the next, and a fainter stroke goes through all
+ * that a column holds. So where rows come more often than elsewhere the line goes on at its own weight. A value that is
+ * no number breaks the line only where its whole column holds none: a narrower break could not be seen.
  */
-function traceRuns(surface: Surface, line: PaneLine, first: number, end: number, paths: Paths): void {
-  const { times, values, side } = line;
+function traceRuns(surface: Surface, line: PaneLine, columns: LineColumns, paths: Paths): void {
   const { stroke, spread, fill } = paths;
+  const { at, least, most, last } = columns;
+  const { bucketMs } = surface.span;
   const stepped = line.shape.kind === 'steps';
-  const zero = surface.y(0, side);
+  const zero = surface.y(0, line.side);
   let startX = 0;
   let x = 0;
   let y = 0;
   let length = 0;
   const finish = (): void => {
-    // A point with no neighbour is a run too: a dot as wide as the line.
+    // A column with no neighbour is a run too: a dot as wide as the line.
     if (length === 1) stroke.lineTo(x + 0.01, y);
     if (length > 0 && fill !== null) {
       fill.lineTo(x, zero);
@@ -72,25 +71,21 @@ function traceRuns(surface: Surface, line: PaneLine, first: number, end: number,
     }
     length = 0;
   };
-  for (let i = first; i < end; i += 1) {
-    const value = values[i] ?? Number.NaN;
-    if (!Number.isFinite(value)) {
+  for (let i = 0; i < columns.count; i += 1) {
+    const value = last[i] ?? Number.NaN;
+    if (Number.isNaN(value)) {
       finish();
       continue;
     }
-    if (length > 0 && isGap(line, i)) finish();
-    const lastX = x;
+    if (length > 0 && isGap(columns, i, bucketMs, line.breakAfterMs)) finish();
     const lastY = y;
-    x = surface.x(times[i] ?? 0);
-    y = surface.y(value, side);
-    if (length > 0 && !stepped) {
-      const column = Math.round(x);
-      if (column === Math.round(lastX)) {
-        spread.moveTo(column, lastY);
-        spread.lineTo(column, y);
-      }
-      const isLast = i + 1 === end || !Number.isFinite(values[i + 1]);
-      if (!isLast && column === Math.round(surface.x(times[i + 1] ?? 0))) continue;
+    x = surface.columnX(at[i] ?? 0);
+    y = surface.y(value, line.side);
+    const low = least[i] ?? value;
+    const high = most[i] ?? value;
+    if (low < high) {
+      spread.moveTo(x, surface.y(low, line.side));
+      spread.lineTo(x, surface.y(high, line.side));
     }
     if (length === 0) {
       startX = x;
@@ -104,12 +99,4 @@ function traceRuns(surface: Surface, line: PaneLine, first: number, end: number,
     length += 1;
   }
   finish();
-}
-
-/** Whether rows are missing before the one at `i`: by the line's usual spacing, and by that of the rows around. */
-export function isGap({ times, breakAfterMs }: PaneLine, i: number): boolean {
-  if (breakAfterMs === null) return false;
-  const apart = (from: number): number => (times[from + 1] ?? Number.NaN) - (times[from] ?? Number.NaN) || 0;
-  const gap = apart(i - 1);
-  return gap > breakAfterMs && gap > GAP_TIMES * Math.max(apart(i - 2), apart(i));
 }

@@ -5,6 +5,7 @@
 import type { StreamName, ValueColumn } from '../../shared/streams.ts';
 import type { Zone } from '../format.ts';
 import type { LineView } from '../model.ts';
+import type { Span } from './span.ts';
 import type { AxisStyle } from './ticks.ts';
 
 /** The value axis that a line belongs to. */
@@ -37,8 +38,11 @@ export type Shape =
   | { readonly kind: 'area' }
   /** Points: solid at or above `solidFrom`, hollow below it. */
   | { readonly kind: 'dots'; readonly solidFrom: number | null }
-  /** Points whose size and colour say how far from the norm they are; solid at or above their own threshold. */
-  | { readonly kind: 'scatter'; readonly z: Float64Array; readonly threshold: Float64Array };
+  /**
+   * Points whose size and colour say how far from the norm they are; solid at or above their own threshold. Where there
+   * are more than can be told apart (`thinned`) only the strongest of a pixel column's lesser ones is drawn.
+   */
+  | { readonly kind: 'scatter'; readonly z: Float64Array; readonly threshold: Float64Array; readonly thinned: boolean };
 
 /** Where a line's rows come from, for whoever tells one of them exactly. */
 export interface RowSource {
@@ -103,10 +107,8 @@ export interface Hatch {
   readonly to: number;
 }
 
-/** The window that all panes of a chart share. */
-export interface Frame {
-  readonly from: number;
-  readonly to: number;
+/** The window that all panes of a chart share. Its ends are edges of pixel columns. */
+export interface Frame extends Pick<Span, 'bucketMs' | 'from' | 'to'> {
   readonly zone: Zone;
   readonly hatches: readonly Hatch[];
   /** Whether this pane carries the time axis's labels. */
@@ -142,7 +144,11 @@ export interface Surface {
   /** Device pixels in a CSS pixel. */
   readonly ratio: number;
   readonly palette: Palette;
+  /** The time that the plot shows, and how it lies on its pixel columns. */
+  readonly span: Span;
   x(time: number): number;
+  /** Middle of a pixel column of the span. */
+  columnX(column: number): number;
   y(value: number, side: Side): number;
 }
 

@@ -1,6 +1,5 @@
-/** Looking up times in a sorted column, and the extent of the values that are in view. Pure. */
-import type { AxisSpec, PaneLine, Side } from './scene.ts';
-import { roundRange } from './ticks.ts';
+/** Looking up times in a sorted column, and the extent of values. Pure. */
+import type { PaneLine } from './scene.ts';
 
 /** Index of the first time at or after `time`; the length where there is none. */
 export function lowerBound(times: Float64Array, time: number): number {
@@ -31,6 +30,23 @@ export function visible(times: Float64Array, from: number, to: number): readonly
   return [first, beyond];
 }
 
+/**
+ * The rows that the columns of a span are made of: those within it, and on each side the nearest finite one with all that
+ * lies between, so that the line runs to the plot's edges.
+ */
+export function rowsOf(
+  { times, values }: Pick<PaneLine, 'times' | 'values'>,
+  { from, to }: { readonly from: number; readonly to: number },
+): [number, number] {
+  const inside = lowerBound(times, from);
+  const beyond = lowerBound(times, to);
+  let first = inside - 1;
+  while (first >= 0 && !Number.isFinite(values[first])) first -= 1;
+  let end = beyond;
+  while (end < times.length && !Number.isFinite(values[end])) end += 1;
+  return [first < 0 ? inside : first, end === times.length ? beyond : end + 1];
+}
+
 /** Least and greatest finite value in [first, end); null where there is none. */
 export function extent(values: Float64Array, first: number, end: number): readonly [number, number] | null {
   let low = Number.POSITIVE_INFINITY;
@@ -41,44 +57,4 @@ export function extent(values: Float64Array, first: number, end: number): readon
     if (value > high && value < Number.POSITIVE_INFINITY) high = value;
   }
   return low <= high ? [low, high] : null;
-}
-
-/** A scale's range, and the part of it that holds values and gets ticks. */
-export interface AxisRange {
-  readonly min: number;
-  readonly max: number;
-  readonly low: number;
-  readonly high: number;
-  /** Nothing tells how large values are: no tick would mean anything. */
-  readonly isUnknown: boolean;
-}
-
-/** Range of one axis of a pane, from the lines that lie on it and what must stay in sight. */
-export function axisRange(
-  spec: AxisSpec,
-  side: Side,
-  lines: readonly PaneLine[],
-  from: number,
-  to: number,
-  ticks: number,
-): AxisRange {
-  let low = Math.min(...spec.keep, Number.POSITIVE_INFINITY);
-  let high = Math.max(...spec.keep, Number.NEGATIVE_INFINITY);
-  for (const line of lines) {
-    if (line.side !== side) continue;
-    const [first, end] = visible(line.times, from, to);
-    const found = extent(line.values, first, end);
-    if (found === null) continue;
-    low = Math.min(low, found[0]);
-    high = Math.max(high, found[1]);
-  }
-  const isUnknown = !(low < high) && lines.length === 0;
-  let [min, max] = roundRange(low, high, ticks);
-  // A bound that values keep to needs no air beyond it.
-  min = Math.max(min, spec.least ?? Number.NEGATIVE_INFINITY);
-  max = Math.min(max, spec.most ?? Number.POSITIVE_INFINITY);
-  if (!(max > min)) max = min + 1;
-  const [bottom, top] = spec.band ?? [0, 1];
-  const size = (max - min) / (top - bottom);
-  return { min: min - bottom * size, max: max + (1 - top) * size, low: min, high: max, isUnknown };
 }

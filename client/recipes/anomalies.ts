@@ -1,8 +1,8 @@
 /** Anomalies: points whose size and colour say how far from the norm they are, solid where above their own threshold. */
 import { compact, fixed } from '../format.ts';
 import type { StreamView } from '../model.ts';
-import { isAbove } from '../painters/dots.ts';
-import type { Guide, Pane } from '../painters/scene.ts';
+import { isAbove, scatterRows } from '../painters/scatter.ts';
+import type { Guide, Pane, PaneLine } from '../painters/scene.ts';
 import { lowerBound } from '../painters/spans.ts';
 import { at, column, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots } from './lines.ts';
 import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
@@ -35,7 +35,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
         // Values of several types have no common scale; their deviations have.
         values: only === undefined ? z : column(named.line, 'value'),
         side: 'left',
-        shape: { kind: 'scatter', z, threshold: column(named.line, 'threshold') },
+        shape: { kind: 'scatter', z, threshold: column(named.line, 'threshold'), thinned: named.channel.reduced },
         slot: slots.get(named.name) ?? 0,
         format: only === undefined ? zText : (value) => compact(value),
         labelled: false,
@@ -46,7 +46,19 @@ function picture(view: StreamView, context: RecipeContext): Picture {
   };
   const stale = pane.lines.flatMap(({ name, staleFor }) => (staleFor === null ? [] : [`${name} stale ${staleFor}`]));
   // Dots have no label at a line's end that could say it.
-  return { subtitle: [subtitle(lines, only), ...stale].join(' · '), panes: [pane], refusal: null };
+  const notes = [subtitle(lines, only), ...thinned(view, pane.lines, context), ...stale];
+  return { subtitle: notes.join(' · '), panes: [pane], refusal: null };
+}
+
+/** How many rows are drawn of how many, where not all are. */
+function thinned(view: StreamView, lines: readonly PaneLine[], { from, bucketMs }: RecipeContext): string[] {
+  if (!view.channels.some(({ reduced }) => reduced)) return [];
+  const span = { from, to: Number.POSITIVE_INFINITY, bucketMs };
+  let drawn = 0;
+  for (const line of lines) if (line.shape.kind === 'scatter') drawn += scatterRows(line, line.shape, span).length;
+  const total = view.channels.reduce((sum, { rowsTotal }) => sum + (rowsTotal ?? Number.NaN), 0);
+  const of = total >= drawn ? ` of ${fixed(total, 0)}` : '';
+  return [`${fixed(drawn, 0)}${of} rows drawn: all above threshold, the strongest of the others`];
 }
 
 function subtitle(lines: readonly NamedLine[], only: NamedLine | undefined): string {

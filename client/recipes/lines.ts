@@ -1,4 +1,5 @@
 /** What all recipes do with a stream's lines: name them, give each its colour, write their rows out. Pure. */
+import { m4 } from '../../shared/m4.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import { age, words } from '../format.ts';
 import type { ChannelView, LineView, StreamView } from '../model.ts';
@@ -36,6 +37,17 @@ export function namedLines(view: StreamView): readonly NamedLine[] {
 /** A column of a line; all gaps where the line has none of that name. */
 export function column(line: LineView, name: string): Float64Array {
   return line.columns[name] ?? new Float64Array(line.times.length).fill(Number.NaN);
+}
+
+/**
+ * A column with only what the reduction keeps of it: the same whether all rows are held or only what is kept. What is
+ * computed from it, and is no matter of least and greatest alone, is then the same too.
+ */
+export function kept(line: LineView, name: string, bucketMs: number): Float64Array {
+  const values = column(line, name);
+  const seen = new Float64Array(values.length).fill(Number.NaN);
+  for (const index of m4({ times: line.times, values: [values] }, bucketMs)) seen[index] = at(values, index);
+  return seen;
 }
 
 /**

@@ -8,8 +8,8 @@ import { cumulativePnl, TRAILING_ROWS, trailingWinRate } from '../derive.ts';
 import { compact, fixed, percent, quoteOf } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { AxisSpec, Guide, Pane, PaneLine, Shape } from '../painters/scene.ts';
-import { extent } from '../painters/spans.ts';
-import { at, column, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots, toneOf } from './lines.ts';
+import { extent, lowerBound } from '../painters/spans.ts';
+import { at, column, kept, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots, toneOf } from './lines.ts';
 import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
 
 const ZERO: Guide = { side: 'left', value: 0, label: null, tone: 'zero' };
@@ -27,7 +27,13 @@ interface Part {
   format(value: number): string;
 }
 
-function parts(isRunning: boolean, quote: string): readonly Part[] {
+/** A column without the rows before the window: what is computed over the range begins where it is shown. */
+function since(line: NamedLine['line'], name: string, from: number): Float64Array {
+  const start = lowerBound(line.times, from);
+  return column(line, name).map((value, index) => (index < start ? Number.NaN : value));
+}
+
+function parts(isRunning: boolean, quote: string, from: number): readonly Part[] {
   return [
     {
       id: 'pnl',
@@ -37,7 +43,7 @@ function parts(isRunning: boolean, quote: string): readonly Part[] {
       shape: { kind: 'line' },
       weight: 1.5,
       unit: 'quote',
-      values: (line) => (isRunning ? cumulativePnl(column(line, 'pnl')) : column(line, 'pnl')),
+      values: (line) => (isRunning ? cumulativePnl(since(line, 'pnl', from)) : column(line, 'pnl')),
       format: (value) => compact(value, 'plus'),
     },
     {
@@ -48,7 +54,7 @@ function parts(isRunning: boolean, quote: string): readonly Part[] {
       shape: { kind: 'line' },
       weight: 1,
       unit: 'fraction',
-      values: (line) => (isRunning ? trailingWinRate(column(line, 'win_rate')) : column(line, 'win_rate')),
+      values: (line) => (isRunning ? trailingWinRate(since(line, 'win_rate', from)) : column(line, 'win_rate')),
       format: (value) => percent(value, 1),
     },
     {
@@ -68,8 +74,9 @@ function parts(isRunning: boolean, quote: string): readonly Part[] {
 /** Single trades were won or lost, and nothing lies in between: they are dots, wins solid and losses hollow. */
 const OUTCOMES: Shape = { kind: 'dots', solidFrom: 1 };
 
-/** Whether a win rate is that of single trades, 0 or 1 in every row. */
-function isOutcomes(values: Float64Array): boolean {
+/** Whether a win rate is that of single trades, 0 or 1 in every row that can be seen. */
+function isOutcomes(line: NamedLine['line'], bucketMs: number): boolean {
+  const values = kept(line, 'win_rate', bucketMs);
   return values.every((value) => value === 0 || value === 1 || Number.isNaN(value));
 }
 
@@ -119,13 +126,14 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     lines.map(({ name }) => name),
   );
   const quote = quoteOf(context.symbol);
-  const panes = parts(isRunning, quote).flatMap((part): Pane[] => {
+  const isDots = (line: NamedLine['line']): boolean => !isRunning && isOutcomes(line, context.bucketMs);
+  const panes = parts(isRunning, quote, context.from).flatMap((part): Pane[] => {
     const drawn = lines.map((named): PaneLine => {
       const values = part.values(named.line);
       const made = paneLine(view, named, context, {
         values,
         side: 'left',
-        shape: part.id === 'win_rate' && isOutcomes(values) ? OUTCOMES : part.shape,
+        shape: part.id === 'win_rate' && isDots(named.line) ? OUTCOMES : part.shape,
         slot: slots.get(named.name) ?? 0,
         format: part.format,
         labelled: true,

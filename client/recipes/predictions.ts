@@ -2,7 +2,7 @@
 import { compact, fixed, quoteOf } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { AxisSpec, Guide, Pane, PaneLine } from '../painters/scene.ts';
-import { at, column, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots } from './lines.ts';
+import { at, column, kept, type NamedLine, namedLines, newestRow, paneLine, rememberedSlots } from './lines.ts';
 import type { CardContent, Picture, Recipe, RecipeContext } from './recipe.ts';
 
 /** From here on a prediction is one of high confidence. */
@@ -26,7 +26,10 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     view.stream,
     lines.map(({ name }) => name),
   );
-  const pnl = new Map(lines.map((named) => [named.name, knownPnl(column(named.line, 'predicted_pnl'))]));
+  // The reduction takes placeholders for values: of what it leaves out nothing else is known, so that none of it is drawn.
+  const pnl = new Map(
+    lines.map((named) => [named.name, knownPnl(kept(named.line, 'predicted_pnl', context.bucketMs))]),
+  );
   const hasPnl = [...pnl.values()].some((values) => values.some((value) => Number.isFinite(value)));
   const quote = quoteOf(context.symbol);
   const drawn = lines.flatMap((named): PaneLine[] => {
@@ -94,6 +97,8 @@ function card(view: StreamView, context: RecipeContext): CardContent | null {
 }
 
 function shareOfHigh(lines: readonly NamedLine[]): string[] {
+  // A share of the rows that the reduction keeps would be none of the rows.
+  if (lines.some(({ channel }) => channel.reduced)) return [];
   let high = 0;
   let all = 0;
   for (const { line } of lines) {

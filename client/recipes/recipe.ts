@@ -11,6 +11,10 @@ export interface RecipeContext {
   /** The chosen range as the page writes it, such as `24h`, and its length in ms. */
   readonly range: string;
   readonly rangeMs: number;
+  /** Where the window begins, epoch ms: up to a tenth of the range before it. */
+  readonly from: number;
+  /** Time of a pixel column, in ms. */
+  readonly bucketMs: number;
   /** The server's clock, epoch ms. */
   readonly now: number;
   /** Id of the chosen variant; the first one's where none was chosen, empty where the recipe has none. */

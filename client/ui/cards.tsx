@@ -24,9 +24,10 @@ const LEAST_PAUSE_MS = 200;
 
 function pictureOf(store: Store, view: StreamView): CardPicture {
   const shown = framed(store, view);
+  const { from, to } = shown.span;
   const rowsLastHour = view.channels.reduce((sum, channel) => sum + channel.rowsLastHour, 0);
-  const content = RECIPES[view.stream].card(shown.view, contextOf(store, view.range, ''));
-  return { content, rowsLastHour, from: shown.from, to: shown.to };
+  const content = RECIPES[view.stream].card(shown.view, contextOf(store, shown.view, '', shown.span));
+  return { content, rowsLastHour, from, to };
 }
 
 /** The card's picture, brought up to date with the page's frame. */

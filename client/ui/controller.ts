@@ -4,6 +4,7 @@ import type { StreamName } from '../../shared/streams.ts';
 import { drawSoon } from '../draw.ts';
 import { RANGE_MS, type StreamView } from '../model.ts';
 import type { Hatch } from '../painters/scene.ts';
+import { edgeAfter, type Span, spanOf } from '../painters/span.ts';
 import { type PanePointer, Panes, type Scene } from '../panes.ts';
 import type { Picture, RecipeContext } from '../recipes/recipe.ts';
 import { RECIPES } from '../recipes.ts';
@@ -28,22 +29,38 @@ export interface ChartController {
   destroy(): void;
 }
 
-/** What a recipe may know at the moment. */
-export function contextOf(store: Store, range: StreamView['range'], variant: string): RecipeContext {
+/** What a recipe may know at the moment. `span`: what the chart shows. */
+export function contextOf(store: Store, view: StreamView, variant: string, span: Span): RecipeContext {
   return {
     symbol: store.view.symbol.peek(),
     zone: store.view.zone.peek(),
-    range,
-    rangeMs: RANGE_MS[range],
+    range: view.range,
+    rangeMs: RANGE_MS[view.range],
+    from: span.from,
+    bucketMs: span.bucketMs,
     now: store.now.peek(),
     variant,
   };
 }
 
-/** Where a stream's window ends and which of its rows are in it, at the page's present frame. */
-export function framed(store: Store, view: StreamView): { view: StreamView; from: number; to: number } {
-  const to = store.viewNow.peek() + lead(view, store.now.peek());
-  return { view: until(view, to), from: to - RANGE_MS[view.range], to };
+/** What a stream's window shows at the page's present frame. */
+interface Framed {
+  readonly view: StreamView;
+  readonly span: Span;
+  /** How far it runs ahead of the page's clock, in ms. */
+  readonly ahead: number;
+}
+
+/**
+ * The window of a stream on a chart of so many pixel columns, and the rows in it. It is wider than the range by less than
+ * a tenth, so that a pixel column is a whole bucket of what is held. Without columns it is the range itself.
+ */
+export function framed(store: Store, view: StreamView, columns?: number): Framed {
+  const { bucketMs } = view;
+  const ahead = lead(view, store.now.peek());
+  const to = edgeAfter(store.viewNow.peek() + ahead, bucketMs);
+  const span = spanOf(to, bucketMs, columns ?? Math.ceil(RANGE_MS[view.range] / bucketMs));
+  return { view: until(view, span.to), span, ahead };
 }
 
 /** Makes a chart's controller; it draws until it is destroyed. */
@@ -53,40 +70,49 @@ export function createController(store: Store, name: StreamName): ChartControlle
   const variant = signal(recipe.variants[0]?.id ?? '');
   const pointer = signal<PanePointer | null>(null);
   const named = signal(true);
-  const context = (range: StreamView['range']): RecipeContext => contextOf(store, range, variant.peek());
-  const layout = signal<ChartLayout>(layoutOf(recipe.picture(source.peek(), context(source.peek().range))));
-  let width = 0;
-  let drawn = { version: -1, to: 0 };
+  const first = framed(store, source.peek());
+  const layout = signal<ChartLayout>(
+    layoutOf(recipe.picture(first.view, contextOf(store, first.view, variant.peek(), first.span))),
+  );
+  /** Pixel columns that history is asked for; 0 before the first layout. */
+  let asked = 0;
+  let drawn = { version: -1, from: 0, until: 0 };
   let cached: { readonly key: string; readonly picture: Picture } | null = null;
 
-  function picture(shown: StreamView, to: number): Picture {
-    const known = context(shown.range);
+  function picture({ view, span }: Framed): Picture {
+    const known = contextOf(store, view, variant.peek(), span);
     const age = Math.floor(known.now / AGES_MS);
-    // While rows beyond the window's end are cut off, the cut moves with the window.
-    const cut = shown === source.peek() ? '' : to;
-    const key = [shown.version, shown.state, known.variant, known.zone, known.symbol, shown.range, age, cut].join('|');
-    if (cached?.key !== key) cached = { key, picture: recipe.picture(shown, known) };
+    // While rows beyond the window's end are cut off, the cut moves with the window; and what a variant computes may
+    // begin where the window does.
+    const cut = view === source.peek() ? '' : span.to;
+    const start = known.variant === (recipe.variants[0]?.id ?? '') ? '' : span.from;
+    const { version, state, range } = view;
+    const key = [version, state, known.variant, known.zone, known.symbol, range, age, cut, start, span.bucketMs].join();
+    if (cached?.key !== key) cached = { key, picture: recipe.picture(view, known) };
     return cached.picture;
   }
 
-  function hatches(view: StreamView, to: number): Hatch[] {
+  function hatches(view: StreamView, to: number, ahead: number): Hatch[] {
     const from = view.lostFrom ?? (view.state === 'stale' ? view.arrivedAt : null);
     // Rows that are dated ahead are missing that much further ahead.
-    return from === null ? [] : [{ from: from + to - store.viewNow.peek(), to }];
+    return from === null ? [] : [{ from: from + ahead, to }];
   }
 
-  function scene(): Scene | null {
+  function scene(columns: number): Scene | null {
     const colours = palette.peek();
     if (colours === null) return null;
-    const { view, from, to } = framed(store, source.peek());
-    drawn = { version: view.version, to: store.viewNow.peek() };
-    const shown = picture(view, to);
+    const now = framed(store, source.peek(), columns);
+    const { view, span, ahead } = now;
+    // The next column begins at the window's end.
+    drawn = { version: view.version, from: span.to - span.bucketMs - ahead, until: span.to - ahead };
+    const shown = picture(now);
     const next = layoutOf(shown);
     if (!sameLayout(next, layout.peek())) layout.value = next;
     if (view.state === 'off' || shown.refusal !== null) return null;
+    const { bucketMs, to } = span;
     return {
       panes: shown.panes,
-      frame: { from, to, zone: store.view.zone.peek(), hatches: hatches(view, to) },
+      frame: { bucketMs, to, zone: store.view.zone.peek(), hatches: hatches(view, to, ahead) },
       palette: colours,
       columns: recipe.columns,
     };
@@ -101,9 +127,10 @@ export function createController(store: Store, name: StreamName): ChartControlle
     onNames: (shown) => {
       named.value = shown;
     },
-    onWidth: (pixels) => {
-      width = pixels;
-      store.setChartWidth(name, pixels);
+    onColumns: (columns) => {
+      if (columns === asked) return;
+      asked = columns;
+      store.setChartWidth(name, columns);
     },
   });
 
@@ -118,10 +145,9 @@ export function createController(store: Store, name: StreamName): ChartControlle
 
   const stopFollowing = effect(() => {
     store.frame.value;
-    // The page's frame is every stream's; a chart is drawn for its own rows, or when its window has moved by a pixel.
-    const { version, range } = source.peek();
-    const moved = Math.abs(store.viewNow.peek() - drawn.to);
-    if (version !== drawn.version || moved >= RANGE_MS[range] / Math.max(1, width) / 2) drawSoon(panes);
+    // The page's frame is every stream's; a chart is drawn for its own rows, or when its window has moved by a column.
+    const now = store.viewNow.peek();
+    if (source.peek().version !== drawn.version || now < drawn.from || now >= drawn.until) drawSoon(panes);
   });
 
   return {

@@ -1,10 +1,11 @@
 /** Which rows the charts show, which one the pointer means, and the sparklines. */
 import { describe, expect, it } from 'vitest';
 import type { LineView, StreamView } from '../../client/model.ts';
-import { heatColor, isAbove } from '../../client/painters/dots.ts';
+import { columnsOf, isGap } from '../../client/painters/columns.ts';
+import { heatColor } from '../../client/painters/dots.ts';
 import { hitTest } from '../../client/painters/hit.ts';
 import { byWeight } from '../../client/painters/labels.ts';
-import { isGap } from '../../client/painters/lines.ts';
+import { isAbove } from '../../client/painters/scatter.ts';
 import type { Pane, PaneLine } from '../../client/painters/scene.ts';
 import { bySize } from '../../client/recipes/performance.ts';
 import { sparkPath } from '../../client/sparkline.ts';
@@ -29,6 +30,7 @@ function viewOf(times: number[]): StreamView {
     off: null,
     channels: [{ stream: 'funding_rates', key: 'BTC/USDT', lines: [line], rowsLastHour: 0, reduced: false }],
     range: '1h',
+    bucketMs: 3000,
     lostFrom: null,
     arrivedAt: null,
     version: 1,
@@ -203,8 +205,9 @@ describe('many lines', () => {
 describe('a gap', () => {
   it('is one by the usual spacing and by that of the rows around, so that rarer history is no gap', () => {
     const gaps = (times: number[]): number[] => {
-      const drawn = { ...paneLine('a', { kind: 'line' }, times, times), breakAfterMs: 120 };
-      return times.flatMap((_, i) => (i > 0 && isGap(drawn, i) ? [i] : []));
+      const line = paneLine('a', { kind: 'line' }, times, times);
+      const columns = columnsOf(line, { bucketMs: 1, from: 0, to: 10_000 });
+      return times.flatMap((_, i) => (i > 0 && isGap(columns, i, 1, 120) ? [i] : []));
     };
     // Rows of every 300 that come every 3 in the end: nothing is missing.
     expect(gaps([0, 300, 600, 900, 903, 906, 909])).toEqual([]);

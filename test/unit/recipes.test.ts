@@ -17,6 +17,8 @@ const CONTEXT: RecipeContext = {
   zone: 'utc',
   range: '1h',
   rangeMs: 60 * MINUTE,
+  from: NOW - 60 * MINUTE,
+  bucketMs: 3000,
   now: NOW,
   variant: '',
 };
@@ -47,6 +49,7 @@ function view(stream: StreamName, channels: ChannelView[], more: Partial<StreamV
     off: null,
     channels,
     range: '1h',
+    bucketMs: 3000,
     lostFrom: null,
     arrivedAt: NOW,
     version: 1,
