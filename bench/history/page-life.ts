@@ -1,0 +1,187 @@
+/** What a page that has been open for long holds, what it weighs, and whether it shows what a fresh one shows. */
+import type { CDPSession, Page } from 'playwright-core';
+import { z } from 'zod';
+import { keeperOf } from '../../shared/reduce.ts';
+import { STREAM_LIST, type StreamDeclaration } from '../../shared/streams.ts';
+import { type PageStore, readStore } from '../../test/support/page-charts.ts';
+
+const usage = z.object({ usedSize: z.number(), backingStorageSize: z.number().optional() });
+const metrics = z.object({ metrics: z.array(z.object({ name: z.string(), value: z.number() })) });
+
+/** A page's memory after its garbage was collected, in bytes, and its number of DOM nodes. */
+export interface Weight {
+  readonly heap: number;
+  /** Memory of typed arrays, which lies outside the heap. */
+  readonly arrays: number;
+  readonly nodes: number;
+}
+
+/** Weighs a page through its session of the browser's own protocol. */
+export async function weigh(session: CDPSession): Promise<Weight> {
+  await session.send('Performance.enable');
+  await session.send('HeapProfiler.collectGarbage');
+  await session.send('HeapProfiler.collectGarbage');
+  const { usedSize, backingStorageSize } = usage.parse(await session.send('Runtime.getHeapUsage'));
+  const counted = metrics.parse(await session.send('Performance.getMetrics'));
+  const nodes = counted.metrics.find(({ name }) => name === 'Nodes')?.value ?? Number.NaN;
+  return { heap: usedSize, arrays: backingStorageSize ?? Number.NaN, nodes };
+}
+
+/** Rows that a page's store holds, and the newest time of each stream (epoch ms). */
+export async function held(page: Page): Promise<{ rows: number; newest: Readonly<Record<string, number>> }> {
+  return await page.evaluate(
+    (names) => {
+      interface Shape {
+        stream(name: string): { peek(): { channels: { lines: { times: Float64Array }[] }[] } };
+      }
+      const isStore = (value: object): value is Shape =>
+        ['stream', 'counts', 'setChartWidth'].every((name) => typeof Reflect.get(value, name) === 'function');
+      // The store hangs somewhere below the root element; it is looked for once.
+      const known: unknown = Reflect.get(window, 'benchStore');
+      let store = typeof known === 'object' && known !== null && isStore(known) ? known : null;
+      const root = document.getElementById('root');
+      const seen = new Set<unknown>();
+      const queue: unknown[] =
+        store === null ? Object.keys(root ?? {}).map((name) => Reflect.get(root ?? {}, name)) : [];
+      for (const value of queue) {
+        if (typeof value !== 'object' || value === null || value instanceof Node || seen.has(value)) continue;
+        seen.add(value);
+        if (isStore(value)) {
+          store = value;
+          break;
+        }
+        queue.push(...Object.values(value));
+      }
+      if (store === null) throw new Error('the page holds no store');
+      Reflect.set(window, 'benchStore', store);
+      let rows = 0;
+      const newest: Record<string, number> = {};
+      for (const name of names) {
+        for (const { lines } of store.stream(name).peek().channels) {
+          for (const { times } of lines) {
+            rows += times.length;
+            newest[name] = Math.max(newest[name] ?? Number.NEGATIVE_INFINITY, times[times.length - 1] ?? Number.NaN);
+          }
+        }
+      }
+      return { rows, newest };
+    },
+    STREAM_LIST.map(({ name }) => name),
+  );
+}
+
+type Row = PageStore['charts'][string]['rows'][number];
+
+/** How two pages' rows compare over the window that both show, at the fineness of the fresh one. */
+export interface Likeness {
+  readonly lines: number;
+  readonly rows: number;
+  /** Lines whose rows differ, with the first place. */
+  readonly differences: readonly string[];
+}
+
+/**
+ * Compares what both pages hold, each reduced to the buckets of the fresh one: a page that has more than it needs shows the
+ * same picture.
+ *
+ * @param buckets width of the buckets of the fresh page's snapshots, by `"stream" "key"`; null where they came whole.
+ */
+export async function compareHeld(
+  old: Page,
+  fresh: Page,
+  rangeMs: number,
+  buckets: ReadonlyMap<string, number | null>,
+): Promise<Likeness> {
+  const [before, after] = await Promise.all([readStore(old, rangeMs), readStore(fresh, rangeMs)]);
+  const differences: string[] = [];
+  let [lines, rows] = [0, 0];
+  for (const stream of STREAM_LIST) {
+    const [left, right] = [linesOf(before, stream), linesOf(after, stream)];
+    for (const name of new Set([...left.keys(), ...right.keys()])) {
+      const key = left.get(name)?.[0]?.key ?? right.get(name)?.[0]?.key ?? '';
+      const width = buckets.get(`"${stream.name}" ${JSON.stringify(key)}`) ?? null;
+      const from = firstEdge(Math.max(before.from, after.from), width);
+      const shown = (all: readonly Row[] | undefined): string[] => reduced(stream, all ?? [], from, width);
+      const [a, b] = [shown(left.get(name)), shown(right.get(name))];
+      lines += 1;
+      rows += b.length;
+      const at = b.findIndex((row, index) => row !== a[index]);
+      if (at >= 0 || a.length !== b.length) {
+        const place = at < 0 ? b.length : at;
+        differences.push(`${stream.name} ${name}: ${a.length} and ${b.length} rows; ${a[place]} and ${b[place]}`);
+      }
+    }
+  }
+  return { lines, rows, differences };
+}
+
+function linesOf({ charts }: PageStore, stream: StreamDeclaration): Map<string, Row[]> {
+  const lines = new Map<string, Row[]>();
+  for (const row of charts[stream.name]?.rows ?? []) {
+    const name = `${row.key} ${row.line ?? ''}`;
+    const line = lines.get(name);
+    if (line === undefined) lines.set(name, [row]);
+    else line.push(row);
+  }
+  return lines;
+}
+
+/** The first edge of a bucket that lies whole within the window. */
+function firstEdge(from: number, width: number | null): number {
+  return width === null ? from : Math.ceil(from / width) * width;
+}
+
+function reduced(stream: StreamDeclaration, all: readonly Row[], from: number, width: number | null): string[] {
+  const rows = all.filter(({ time }) => time >= from);
+  const text = ({ time, values }: Row): string => `${time} ${JSON.stringify(values)}`;
+  if (width === null) return rows.map(text);
+  const column = (name: string): Float64Array => Float64Array.from(rows, ({ values }) => values[name] ?? Number.NaN);
+  const kept = keeperOf(stream)({ times: Float64Array.from(rows, ({ time }) => time), column }, width);
+  return kept.flatMap((index) => rows[index] ?? []).map(text);
+}
+
+/** Pixels of each chart that differ between two pages, and pixels in all. */
+export async function comparePictures(
+  old: Page,
+  fresh: Page,
+): Promise<readonly { stream: string; differing: number; pixels: number }[]> {
+  const pictures = (page: Page): Promise<{ stream: string; images: string[] }[]> =>
+    page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>('[data-stream]')].map((chart) => ({
+        stream: chart.dataset.stream ?? '',
+        images: [...chart.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()),
+      })),
+    );
+  const [before, after] = await Promise.all([pictures(old), pictures(fresh)]);
+  return await fresh.evaluate(
+    async ({ before, after }) => {
+      const pixelsOf = async (url: string): Promise<Uint8ClampedArray> => {
+        const image = new Image();
+        image.src = url;
+        await image.decode();
+        const canvas = document.createElement('canvas');
+        [canvas.width, canvas.height] = [image.width, image.height];
+        const context = canvas.getContext('2d');
+        context?.drawImage(image, 0, 0);
+        return context?.getImageData(0, 0, image.width, image.height).data ?? new Uint8ClampedArray();
+      };
+      const compared: { stream: string; differing: number; pixels: number }[] = [];
+      for (const { stream, images } of after) {
+        const others = before.find((chart) => chart.stream === stream)?.images ?? [];
+        let [differing, pixels] = [0, 0];
+        for (const [index, url] of images.entries()) {
+          const data = await pixelsOf(url);
+          const other = others[index] === undefined ? new Uint8ClampedArray() : await pixelsOf(others[index]);
+          pixels += data.length / 4;
+          for (let at = 0; at < data.length; at += 4) {
+            const isSame = [0, 1, 2, 3].every((part) => data[at + part] === other[at + part]);
+            if (!isSame) differing += 1;
+          }
+        }
+        compared.push({ stream, differing, pixels });
+      }
+      return compared;
+    },
+    { before, after },
+  );
+}

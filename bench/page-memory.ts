@@ -1,0 +1,183 @@
+/**
+ * What a page weighs that is left open for a week: a million rows of all five streams come to it live, while it is told
+ * that seven days go by, so that its window of a day slides on seven times. At the end it must hold, and show, what a page
+ * that is loaded then shows.
+ *
+ * Usage: npm run bench -- page-memory [--rows 1000000]
+ */
+import { setTimeout as pass } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import type { Page } from 'playwright-core';
+import { migrate } from '../server/db/migrate.ts';
+import { launchBrowser, openPage } from '../test/support/browser.ts';
+import { startServer } from '../test/support/server.ts';
+import { compareHeld, comparePictures, held, weigh } from './history/page-life.ts';
+import { startClockRelay } from './support/clock-relay.ts';
+import { startProduct } from './support/measured-process.ts';
+import { publish, table } from './support/report.ts';
+
+const { values } = parseArgs({ options: { rows: { type: 'string', default: '1000000' } } });
+const rowCount = Number(values.rows);
+const WEIGHINGS = 10;
+const ROWS_A_STEP = 5000;
+const WEEK_MS = 7 * 86_400_000;
+const RANGE = { name: '24h', ms: 86_400_000 };
+const SYMBOL = 'BTC/USDT';
+const WAIT_MS = 60_000;
+const POLL_MS = 20;
+/** A picture changes when a pixel column ends; two that are taken on both sides of that differ. */
+const PICTURE_TRIES = 10;
+
+/** Of ten rows, so many go to each stream; `$1` to `$2` are the row's numbers, `$3` and `$4` the times of both. */
+const SHARES: readonly { stream: string; rows: number; columns: string; values: string }[] = [
+  {
+    stream: 'system_metrics',
+    rows: 4,
+    columns: 'metric_name, metric_value, metric_unit',
+    values: `'metric_' || i % 5, round((50 + 30 * sin(i / 9000.0) + 9 * random())::numeric, 2), '%'`,
+  },
+  {
+    stream: 'funding_rates',
+    rows: 3,
+    columns: 'symbol, exchange, funding_rate',
+    values: `'${SYMBOL}', (array['binance', 'bybit', 'okx'])[1 + i % 3], round((0.0001 * sin(i / 9000.0) + 0.00002 * random())::numeric, 8)`,
+  },
+  {
+    stream: 'anomalies',
+    rows: 1,
+    columns: 'symbol, data_type, value, z_score',
+    values: `'${SYMBOL}', (array['volume', 'funding_rate'])[1 + i % 2], round((100 * random())::numeric, 2), round((6.1 * (random() - 0.5))::numeric, 3)`,
+  },
+  {
+    stream: 'performance_metrics',
+    rows: 1,
+    columns: 'symbol, strategy_id, pnl, win_rate, drawdown, execution_time, trade_count',
+    values: `'${SYMBOL}', 'momentum', round((100 * (random() - 0.48))::numeric, 2), i % 2, round((40 * random())::numeric, 2), random(), 1`,
+  },
+  {
+    stream: 'signal_predictions',
+    rows: 1,
+    columns: 'symbol, signal_type, confidence, predicted_pnl',
+    values: `'${SYMBOL}', (array['buy', 'sell'])[1 + i % 2], round(random()::numeric, 4), case when i % 3 = 0 then round((50 * random())::numeric, 2) end`,
+  },
+];
+const PARTS = SHARES.reduce((sum, { rows }) => sum + rows, 0);
+
+const server = await startServer({ settings: { synchronous_commit: 'on' } });
+await migrate({ connection: server.config, report: () => undefined });
+const writer = new pg.Client(server.config);
+await writer.connect();
+const product = await startProduct(server.url);
+const relay = await startClockRelay(product.port);
+const browser = await launchBrowser();
+
+async function until(holds: () => Promise<boolean> | boolean, what: () => string): Promise<void> {
+  for (const deadline = Date.now() + WAIT_MS; !(await holds()); await pass(POLL_MS)) {
+    if (Date.now() > deadline) throw new Error(`in vain for ${WAIT_MS / 1000} s: ${what()}`);
+  }
+}
+
+async function load(port: number): Promise<{ page: Page; problems: readonly string[] }> {
+  const { page, problems } = await openPage(browser);
+  await page.goto(`http://127.0.0.1:${port}/?symbol=${encodeURIComponent(SYMBOL)}&range=${RANGE.name}`);
+  await page.waitForSelector('[data-feed="live"]', { timeout: WAIT_MS });
+  return { page, problems };
+}
+
+/** Writes the rows between two times, spread evenly, each stream's in one statement; answers the newest time of each. */
+async function write(first: number, count: number, from: number, to: number): Promise<Map<string, number>> {
+  const newest = new Map<string, number>();
+  for (const { stream, rows, columns, values: cells } of SHARES) {
+    const share = (count / PARTS) * rows;
+    const { rows: answer } = await writer.query<{ newest: number }>(
+      `with written as (
+         insert into ${stream} ("timestamp", created_at, ${columns})
+         select at, at, ${cells} from generate_series($1::bigint, $2::bigint) i,
+           lateral (select to_timestamp(round($3::float8 + ($4::float8 - $3) * (i - $1 + 1) / ($2 - $1 + 1)) / 1000) as at) moment
+         returning "timestamp")
+       select (extract(epoch from max("timestamp")) * 1000)::float8 as newest from written`,
+      [first, first + share - 1, from, to],
+    );
+    newest.set(stream, answer[0]?.newest ?? Number.NaN);
+  }
+  return newest;
+}
+
+const began = Date.now() - WEEK_MS;
+relay.tell(began);
+const { page, problems } = await load(relay.port);
+const session = await page.context().newCDPSession(page);
+const MB = (bytes: number): string => (bytes / 1e6).toFixed(2);
+const weighings: (string | number)[][] = [];
+async function note(rows: number): Promise<void> {
+  const { rows: points } = await held(page);
+  const { heap, arrays, nodes } = await weigh(session);
+  const { rss } = await product.collected();
+  weighings.push([rows, points, MB(heap), MB(arrays), nodes, MB(rss)]);
+  console.error(weighings.at(-1)?.join(' | '));
+}
+
+const start = performance.now();
+let told = began;
+await note(0);
+for (let sent = 0; sent < rowCount; sent += ROWS_A_STEP) {
+  // The last row comes at the present moment, whenever that is.
+  const to = Math.floor(began + ((sent + ROWS_A_STEP) / rowCount) * (Date.now() - began));
+  relay.tell(to);
+  const newest = await write(sent, ROWS_A_STEP, told, to);
+  told = to;
+  await until(
+    () => relay.rows >= sent + ROWS_A_STEP,
+    () => `${relay.rows} of ${sent + ROWS_A_STEP} rows passed`,
+  );
+  await until(
+    async () => {
+      const shown = (await held(page)).newest;
+      return [...newest].every(([stream, time]) => (shown[stream] ?? 0) >= time);
+    },
+    () => 'the page does not hold the newest rows',
+  );
+  if ((sent + ROWS_A_STEP) % (rowCount / WEIGHINGS) === 0) await note(sent + ROWS_A_STEP);
+}
+const seconds = (performance.now() - start) / 1000;
+relay.tell(null);
+
+// A page that is loaded now, with the server's own time, through a relay that only looks on.
+const onlooker = await startClockRelay(product.port);
+const fresh = await load(onlooker.port);
+const likeness = await compareHeld(page, fresh.page, RANGE.ms, onlooker.buckets);
+let pictures = await comparePictures(page, fresh.page);
+for (let turn = 1; turn < PICTURE_TRIES && pictures.some(({ differing }) => differing > 0); turn += 1) {
+  await pass(1000);
+  const again = await comparePictures(page, fresh.page);
+  const sum = (all: typeof pictures): number => all.reduce((total, { differing }) => total + differing, 0);
+  if (sum(again) < sum(pictures)) pictures = again;
+}
+const freshSession = await fresh.page.context().newCDPSession(fresh.page);
+const freshWeight = await weigh(freshSession);
+
+publish(
+  'page-memory',
+  'A page that stays open',
+  `npm run bench -- page-memory --rows ${rowCount}`,
+  `Chromium ${browser.version()}. ${rowCount} rows of five streams (16 lines), all of them in the charts of one page with a range of ${RANGE.name},
+as fast as the page takes them (${Math.round(rowCount / seconds)} rows/s), while the page is told that seven days go by. Weighed after its garbage
+was collected. A page loaded at the end: heap ${MB(freshWeight.heap)} MB, arrays ${MB(freshWeight.arrays)} MB.
+
+${table(['rows so far', 'rows held', 'heap MB', 'arrays MB', 'DOM nodes', 'server resident MB'], weighings)}
+
+Held against a page loaded at the end, over the whole window: ${likeness.lines} lines, ${likeness.rows} rows that can be seen,
+${likeness.differences.length} lines that differ. Errors on the page: ${problems.length}.
+${likeness.differences.slice(0, 10).join('\n')}
+
+${table(
+  ['chart', 'pixels', 'of them different'],
+  pictures.map(({ stream, pixels, differing }) => [stream, pixels, differing]),
+)}`,
+);
+await browser.close();
+await Promise.all([relay.stop(), onlooker.stop()]);
+await writer.end();
+await product.stop();
+await server.dispose();

@@ -1,0 +1,90 @@
+/**
+ * Stands between a page and the server and tells the page another time: a page that is told that a week has gone by lives
+ * through a week of rows in minutes. Everything else passes as it is.
+ */
+import { request as ask, createServer } from 'node:http';
+import WebSocket, { WebSocketServer } from 'ws';
+
+/** A frame's own time stands in its head; rows carry `timestamp`, which is another name. */
+const TIME = /"time":[\d.]+/;
+const HEAD = 1000;
+
+/** What passed, and how to change what time it is. */
+export interface ClockRelay {
+  readonly port: number;
+  /** The time that the page is told, epoch ms; null: the server's own. */
+  tell(now: number | null): void;
+  /** Rows that were passed on in deltas. */
+  readonly rows: number;
+  /** Width of the buckets of each snapshot that passed, by stream and key; null where it was not reduced. */
+  readonly buckets: ReadonlyMap<string, number | null>;
+  stop(): Promise<void>;
+}
+
+/** Starts a relay before the server on a port of 127.0.0.1. */
+export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
+  let told: number | null = null;
+  let rows = 0;
+  const buckets = new Map<string, number | null>();
+  const open = new Set<WebSocket>();
+  const server = createServer((incoming, outgoing) => {
+    const headers = { ...incoming.headers, host: `127.0.0.1:${serverPort}` };
+    const passed = ask({ host: '127.0.0.1', port: serverPort, path: incoming.url, method: incoming.method, headers });
+    passed.on('response', (response) => {
+      outgoing.writeHead(response.statusCode ?? 502, response.headers);
+      response.pipe(outgoing);
+    });
+    passed.on('error', () => outgoing.destroy());
+    incoming.pipe(passed);
+  });
+  const sockets = new WebSocketServer({ server, perMessageDeflate: false });
+  sockets.on('connection', (page, { url = '/' }) => {
+    // Without an Origin, as programs connect.
+    const upstream = new WebSocket(`ws://127.0.0.1:${serverPort}${url}`, { perMessageDeflate: false });
+    open.add(upstream);
+    const early: string[] = [];
+    page.on('message', (data) => {
+      if (upstream.readyState === WebSocket.OPEN) upstream.send(String(data));
+      else early.push(String(data));
+    });
+    upstream.on('open', () => {
+      for (const text of early) upstream.send(text);
+    });
+    upstream.on('message', (data) => page.send(pass(String(data))));
+    upstream.on('close', (code) => page.close(code >= 3000 || code === 1001 ? code : 1001));
+    page.on('close', () => upstream.terminate());
+    for (const socket of [page, upstream]) socket.on('error', () => socket.terminate());
+  });
+  function pass(text: string): string {
+    if (text.startsWith('{"type":"delta"')) rows += text.split('"timestamp":').length - 1;
+    if (text.startsWith('{"type":"snapshot"')) {
+      const [, stream = '', key = ''] = /"stream":("[^"]*"),"key":("(?:[^"\\]|\\.)*")/.exec(text) ?? [];
+      const width = /"bucket_ms":([\d.]+|null)/.exec(text.slice(0, HEAD))?.[1];
+      buckets.set(`${stream} ${key}`, width === undefined || width === 'null' ? null : Number(width));
+    }
+    return told === null ? text : text.slice(0, HEAD).replace(TIME, `"time":${told}`) + text.slice(HEAD);
+  }
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      if (address !== null && typeof address === 'object') resolve(address.port);
+    });
+  });
+  return {
+    port,
+    tell(now) {
+      told = now;
+    },
+    get rows() {
+      return rows;
+    },
+    buckets,
+    async stop() {
+      for (const socket of open) socket.terminate();
+      for (const socket of sockets.clients) socket.terminate();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
