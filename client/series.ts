@@ -3,14 +3,17 @@ import type { Frame } from '../shared/protocol.ts';
 import { STREAMS, type StreamName } from '../shared/streams.ts';
 import type { ChannelView, RangeName } from './model.ts';
 import { RANGE_MS } from './model.ts';
-import { Channel } from './series/channel.ts';
+import { Channel, type Window } from './series/channel.ts';
 
 /** What a stream is loaded for. */
 export interface Picture {
   /** Null: every key. */
   readonly keys: readonly string[] | null;
   readonly range: RangeName;
-  readonly points: number;
+  /** Width in ms of the buckets that it is loaded in. */
+  readonly bucketMs: number;
+  /** Time of a pixel column of its chart in ms: a whole number of buckets. */
+  readonly pixelMs: number;
 }
 
 /**
@@ -48,9 +51,14 @@ export class StreamSeries {
     return this.#loaded;
   }
 
-  /** Whether what is shown is right, and only a finer one of it is on its way. */
+  /** Time of a pixel column that what is shown was loaded for, in ms. */
+  get pixelMs(): number {
+    return this.#shown.pixelMs;
+  }
+
+  /** Whether what is shown is right, and only one in other buckets is on its way. */
   get refining(): boolean {
-    return this.#loaded && this.#shown.points !== this.#picture.points;
+    return this.#loaded && this.#shown.bucketMs !== this.#picture.bucketMs;
   }
 
   /** Whether a load has begun that has brought nothing yet. */
@@ -58,13 +66,9 @@ export class StreamSeries {
     return this.#fresh !== null && this.#fresh.size === 0;
   }
 
-  /**
-   * Asks for another picture. One that differs in fineness only leaves the shown one valid, and one that is not finer is
-   * there already.
-   */
+  /** Asks for another picture. One that differs in fineness only leaves the shown one valid. */
   ask(picture: Picture): void {
     const same = picture.range === this.#picture.range && sameKeys(picture.keys, this.#picture.keys);
-    if (same && this.#loaded && picture.points <= this.#picture.points) return;
     this.#picture = picture;
     if (!same) this.#loaded = false;
   }
@@ -149,14 +153,23 @@ export class StreamSeries {
     return total;
   }
 
+  /** Rows that are held, and rows that there is room for. */
+  get held(): { readonly points: number; readonly capacity: number } {
+    const held = [...this.#channels.values()].map((channel) => channel.held);
+    return {
+      points: held.reduce((sum, { points }) => sum + points, 0),
+      capacity: held.reduce((sum, { capacity }) => sum + capacity, 0),
+    };
+  }
+
   /** The channels as charts read them, sorted by key. `now`: server clock, epoch ms. */
   views(now: number): readonly ChannelView[] {
     const channels = [...this.#channels.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
     return channels.map((channel) => channel.view(now));
   }
 
-  #window(): { rangeMs: number; points: number } {
-    return { rangeMs: RANGE_MS[this.#picture.range], points: this.#picture.points };
+  #window(): Window {
+    return { rangeMs: RANGE_MS[this.#picture.range], bucketMs: this.#picture.bucketMs };
   }
 
   /** The first thing that comes for a picture takes the place of what was shown for another. */

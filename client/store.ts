@@ -1,10 +1,12 @@
 /** The page's one store: feeds the frames into the series, and shows the page what there is to see, as signals. */
 import { batch, effect, signal, untracked } from '@preact/signals';
+import { bucketFor } from '../shared/m4.ts';
 import type { Frame } from '../shared/protocol.ts';
 import { STREAM_NAMES, type StreamName } from '../shared/streams.ts';
 import { ServerClock } from './feed/clock.ts';
 import { Feed, type FeedEvent, type News } from './feed.ts';
 import { type FeedState, RANGE_MS } from './model.ts';
+import { columnsToAsk } from './painters/span.ts';
 import type { Picture, StreamSeries } from './series.ts';
 import { Pacer } from './store/pacer.ts';
 import { type Moment, offReason, ShownStream } from './store/shown.ts';
@@ -14,14 +16,13 @@ import type { FeedEdge, Store, StoreDeps } from './store/types.ts';
 
 export type { Store, StoreDeps } from './store/types.ts';
 
-/** Charts are loaded as fine as the next of these steps above their width, so that a small resize loads nothing. */
-const POINTS_STEP = 200;
-const POINTS_USUAL = 1200;
-const POINTS_MOST = 4000;
+/** Pixel columns that a chart's history is asked for before its width is known, and at most. */
+const COLUMNS_USUAL = 1200;
+const COLUMNS_MOST = 6000;
 /** How long a chart must keep its new width before its history is loaded anew. */
 const RESIZE_MS = 500;
-/** Streams whose rows are summed up: loaded finer, so that their rows come whole as long as possible. */
-const FINER: Partial<Record<StreamName, number>> = { performance_metrics: 2.5 };
+/** Buckets a pixel of streams whose rows are summed up: loaded finer, they come whole as long as possible. */
+const FINER: Partial<Record<StreamName, number>> = { performance_metrics: 2 };
 
 /** Builds the store of a page; `start` brings it to life. */
 export function createStore(deps: StoreDeps): Store {
@@ -47,7 +48,7 @@ export function createStore(deps: StoreDeps): Store {
     view.refresh.peek(),
   );
   const streams = new Map(
-    STREAM_NAMES.map((name) => [name, new ShownStream(name, pictureOf(name, POINTS_USUAL), POINTS_USUAL)]),
+    STREAM_NAMES.map((name) => [name, new ShownStream(name, pictureOf(name, COLUMNS_USUAL), COLUMNS_USUAL)]),
   );
   const disposers: (() => void)[] = [];
   let edge: FeedEdge | null = null;
@@ -56,16 +57,20 @@ export function createStore(deps: StoreDeps): Store {
 
   const serverNow = (): number => deps.now() + clock.offset;
 
-  function pictureOf(name: StreamName, points: number): Picture {
-    const fine = Math.round(points * (FINER[name] ?? 1));
+  function pictureOf(name: StreamName, columns: number): Picture {
+    const range = view.range.peek();
+    const pixelMs = bucketFor(RANGE_MS[range], columns);
+    const bucketMs = pixelMs / (FINER[name] ?? 1);
     // Metrics belong to the system, not to a symbol: all of them are shown.
-    return { keys: name === 'system_metrics' ? null : [view.symbol.peek()], range: view.range.peek(), points: fine };
+    const keys = name === 'system_metrics' ? null : [view.symbol.peek()];
+    return { keys, range, pixelMs, bucketMs: Number.isInteger(bucketMs) ? bucketMs : pixelMs };
   }
 
   /** Wants what the visitor chose. Returns whether that is another picture, not only a finer one. */
   function ask(held: ShownStream): boolean {
-    held.series.ask(pictureOf(held.name, held.points));
-    hear({ type: 'want', want: { stream: held.name, ...held.series.picture } });
+    held.series.ask(pictureOf(held.name, held.columns));
+    const { keys, range, bucketMs } = held.series.picture;
+    hear({ type: 'want', want: { stream: held.name, keys, range, bucketMs } });
     return !held.series.loaded;
   }
 
@@ -204,11 +209,13 @@ export function createStore(deps: StoreDeps): Store {
   }
 
   function tick(): void {
+    // Also while nobody looks, or rows would gather; a picture that holds still has arrays of its own.
+    for (const held of streams.values()) held.series.slide(serverNow());
     if (deps.isHidden()) return;
     batch(() => {
       now.value = serverNow();
       // Time alone moves a live picture too, as soon as that can be seen: by half a pixel column.
-      const pixelMs = RANGE_MS[view.range.peek()] / POINTS_USUAL;
+      const pixelMs = RANGE_MS[view.range.peek()] / COLUMNS_USUAL;
       if (pacer.isLive && serverNow() - viewNow.peek() >= pixelMs / 2) pacer.touch();
       pacer.tick();
       showStates();
@@ -231,6 +238,14 @@ export function createStore(deps: StoreDeps): Store {
     );
   }
 
+  function heldInAll(): { points: number; capacity: number } {
+    const held = [...streams.values()].map(({ series }) => series.held);
+    return {
+      points: held.reduce((sum, { points }) => sum + points, 0),
+      capacity: held.reduce((sum, { capacity }) => sum + capacity, 0),
+    };
+  }
+
   const resizes = new Map<StreamName, () => void>();
 
   return {
@@ -251,21 +266,21 @@ export function createStore(deps: StoreDeps): Store {
       if (held === undefined) throw new RangeError(`There is no stream ${name}.`);
       return held.view;
     },
-    setChartWidth(name, pixels) {
+    setChartWidth(name, columns) {
       const held = streams.get(name);
-      if (held === undefined || !(pixels > 0)) return;
-      held.points = Math.min(POINTS_MOST, Math.ceil(pixels / POINTS_STEP) * POINTS_STEP);
+      if (held === undefined || !(columns > 0)) return;
+      const most = Math.min(COLUMNS_MOST, columns);
+      held.columns = edge === null ? most : columnsToAsk(held.columns, most, RANGE_MS[view.range.peek()]);
       resizes.get(name)?.();
       resizes.delete(name);
       if (edge === null) return;
-      // What is loaded finer than needed is good; only what is too coarse is loaded again.
-      if (pictureOf(name, held.points).points <= held.series.picture.points) return;
+      if (pictureOf(name, held.columns).bucketMs === held.series.picture.bucketMs) return;
       resizes.set(
         name,
         deps.timers.after(held.series.loaded ? RESIZE_MS : 0, () => ask(held)),
       );
     },
-    counts: () => ({ ...machine.counts, symbolFailures: symbolList.failures() }),
+    counts: () => ({ ...machine.counts, symbolFailures: symbolList.failures(), ...heldInAll() }),
     start() {
       if (edge !== null) return;
       edge = deps.openEdge(hear);

@@ -11,8 +11,8 @@ export interface Want {
   /** Null: every key. */
   readonly keys: readonly string[] | null;
   readonly range: string;
-  /** Pixel columns of the chart. */
-  readonly points: number;
+  /** Width of a bucket of its history in ms. */
+  readonly bucketMs: number;
 }
 
 /** Everything that can happen to the feed: what each event carries. `socket` is the number that the `connect` command gave. */

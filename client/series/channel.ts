@@ -1,24 +1,27 @@
 /** One channel as the page holds it: its lines within the window, when they last arrived, and how many rows an hour has. */
 import { chartNumber } from '../../shared/columns.ts';
+import { bucketStart } from '../../shared/m4.ts';
 import type { Frame } from '../../shared/protocol.ts';
+import { isScatter, keeperOf } from '../../shared/reduce.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import type { ChannelView, LineView } from '../model.ts';
 import type { Batch } from './columns.ts';
 import { Columns } from './columns.ts';
-import { type Keep, keeperOf } from './keep.ts';
 import { Minutes } from './minutes.ts';
+import { Reduction } from './reduction.ts';
 import { Spacing } from './spacing.ts';
 
 /** A line is stale when nothing arrived for so many times its median spacing, and at least for STALE_LEAST_MS. */
 export const STALE_SPACINGS = 3;
 export const STALE_LEAST_MS = 30_000;
-/** A window may hold so many times what its chart can show before it is reduced again. */
-const SLACK = 2;
-/** Most rows that M4 keeps of a bucket for each value column. */
-const M4_ROWS = 4;
+/** Rows that a line may hold for each bucket of its window and value column: twice what M4 keeps. */
+const ROWS_A_BUCKET = 8;
+/** Points that a line may hold that is drawn as such: no reduction leaves out one of those that stand out. */
+const MOST_POINTS = 200_000;
 
 interface Line {
   readonly columns: Columns;
+  readonly reduction: Reduction;
   readonly texts: Record<string, string | null>;
   readonly spacing: Spacing;
   /** When the newest row arrived, on the server's clock; null where the server does not know. */
@@ -30,25 +33,26 @@ interface Line {
 /** Which range of time a channel's lines cover, and how finely. */
 export interface Window {
   readonly rangeMs: number;
-  /** Pixel columns of the chart. */
-  readonly points: number;
+  /** Width of a bucket in ms, of which no more is kept than can be seen in a pixel column. */
+  readonly bucketMs: number;
 }
 
 /**
- * The rows of one stream and key. A line holds at most `8 x points x value columns` rows, however long the page is open:
- * beyond that it is reduced to what can be seen, as the server reduces history.
+ * The rows of one stream and key within a window. However long the page is open, it holds what the server would send at
+ * that moment: lines with more rows than the window has buckets are reduced, bucket by bucket.
  */
 export class Channel {
   readonly key: string;
   readonly #stream: StreamDeclaration;
   readonly #numbers: readonly string[];
   readonly #textNames: readonly string[];
-  readonly #window: Window;
+  readonly #rangeMs: number;
   readonly #bucketMs: number;
-  readonly #keep: Keep;
+  readonly #choose: (rows: Batch) => readonly number[];
   readonly #lines = new Map<string | null, Line>();
   readonly #minutes: Minutes;
-  #reduced: boolean;
+  /** Where the window begins, epoch ms. */
+  #from: number;
 
   /** @param now server clock, epoch ms. */
   constructor(stream: StreamDeclaration, key: string, window: Window, now: number, snapshot: Frame<'snapshot'> | null) {
@@ -56,16 +60,20 @@ export class Channel {
     this.#stream = stream;
     this.#numbers = stream.values.filter(({ kind }) => kind !== 'text').map(({ name }) => name);
     this.#textNames = stream.values.filter(({ kind }) => kind === 'text').map(({ name }) => name);
-    this.#keep = keeperOf(stream, this.#numbers);
-    this.#window = window;
-    this.#bucketMs = snapshot?.bucket_ms ?? Math.max(1, Math.ceil(window.rangeMs / window.points));
+    this.#rangeMs = window.rangeMs;
+    this.#bucketMs = snapshot?.bucket_ms ?? window.bucketMs;
+    this.#from = now - window.rangeMs;
+    const keep = keeperOf(stream);
+    this.#choose = ({ times, columns }) =>
+      keep({ times, column: (name) => columns[this.#numbers.indexOf(name)] ?? [] }, this.#bucketMs);
     this.#minutes = new Minutes(snapshot?.minutes?.from ?? now, snapshot?.minutes?.counts ?? []);
-    this.#reduced = snapshot?.reduced ?? false;
-    for (const series of snapshot?.series ?? []) this.#load(series, now);
+    for (const series of snapshot?.series ?? []) this.#load(series, now, snapshot?.reduced === true);
   }
 
   /** Takes a delta's rows in. */
   append(frame: Frame<'delta'>): void {
+    // How many rows the window has decides whether they are reduced.
+    this.slide(frame.time);
     const byLine = new Map<string | null, Frame<'delta'>['rows'][number][]>();
     for (const row of frame.rows) {
       this.#minutes.note(row.timestamp, frame.time);
@@ -96,18 +104,23 @@ export class Channel {
         if (line.arrivedAt !== null) line.spacing.note(Math.max(0, frame.time - line.arrivedAt), frame.time);
         line.arrivedAt = Math.max(line.arrivedAt ?? 0, frame.time);
       }
-      this.#bound(line);
+      let oldest = Number.POSITIVE_INFINITY;
+      for (const row of rows) oldest = Math.min(oldest, row.timestamp);
+      line.reduction.added(oldest);
     }
   }
 
-  /** Lets go what lies before the window that ends at `right` (epoch ms); a line that was silent for two windows goes whole. */
+  /**
+   * Lets go the buckets before the window that ends at `right` (epoch ms), as whole ones; a line that was silent for two
+   * windows goes whole.
+   */
   slide(right: number): void {
-    const from = right - this.#window.rangeMs;
+    const from = right - this.#rangeMs;
+    this.#from = from;
     for (const [name, line] of this.#lines) {
-      line.columns.slide(from);
-      const last = line.columns.lastTime;
-      const silent = line.arrivedAt === null || line.arrivedAt < from - this.#window.rangeMs;
-      if (silent && (last === null || last < from - this.#window.rangeMs)) this.#lines.delete(name);
+      line.reduction.slide(bucketStart(from, this.#bucketMs));
+      const silent = line.arrivedAt === null || line.arrivedAt < from - this.#rangeMs;
+      if (silent && line.columns.length === 0) this.#lines.delete(name);
     }
   }
 
@@ -124,6 +137,17 @@ export class Channel {
     return this.#lines.size;
   }
 
+  /** Rows that are held, and rows that there is room for. */
+  get held(): { readonly points: number; readonly capacity: number } {
+    let points = 0;
+    let capacity = 0;
+    for (const { columns } of this.#lines.values()) {
+      points += columns.length;
+      capacity += columns.capacity;
+    }
+    return { points, capacity };
+  }
+
   rowsLastHour(now: number): number {
     return this.#minutes.total(now);
   }
@@ -137,17 +161,25 @@ export class Channel {
 
   /** What a chart reads, as of `now` on the server's clock. */
   view(now: number): ChannelView {
+    const reduced = this.#isReduced;
+    const from = reduced ? Number.NEGATIVE_INFINITY : this.#from;
     return {
       stream: this.#stream.name,
       key: this.key,
-      lines: [...this.#lines].map(([name, line]) => this.#lineView(name, line, now)),
+      lines: [...this.#lines].map(([name, line]) => this.#lineView(name, line, from, now)),
       rowsLastHour: this.#minutes.total(now),
-      reduced: this.#reduced,
+      reduced,
     };
   }
 
-  #lineView(name: string | null, line: Line, now: number): LineView {
-    const { times, columns } = line.columns.view();
+  get #isReduced(): boolean {
+    for (const { reduction } of this.#lines.values()) if (reduction.isReduced) return true;
+    return false;
+  }
+
+  #lineView(name: string | null, line: Line, from: number, now: number): LineView {
+    // A reduced channel begins with a whole bucket, which is one picture; any other exactly where its window does.
+    const { times, columns } = line.columns.view(from);
     const named: Record<string, Float64Array> = {};
     for (const [index, column] of this.#numbers.entries())
       named[column] = columns[index] ?? new Float64Array(times.length);
@@ -162,7 +194,7 @@ export class Channel {
     };
   }
 
-  #load(series: Frame<'snapshot'>['series'][number], now: number): void {
+  #load(series: Frame<'snapshot'>['series'][number], now: number, isReduced: boolean): void {
     const line = this.#line(series.name, now, series.spacing_ms ?? null);
     const { timestamp = [] } = series.columns;
     const numbers = (cells: readonly unknown[] | undefined): Float64Array =>
@@ -174,14 +206,18 @@ export class Channel {
     line.columns.insert(batch);
     for (const column of this.#textNames) line.texts[column] = textOf(series.columns[column]?.[timestamp.length - 1]);
     line.arrivedAt = series.arrived ?? null;
-    this.#bound(line);
+    line.reduction.loaded(isReduced);
   }
 
   #line(name: string | null, now: number, spacingMs: number | null = null): Line {
     const known = this.#lines.get(name);
     if (known !== undefined) return known;
+    const columns = new Columns(this.#numbers.length);
+    const buckets = Math.ceil(this.#rangeMs / this.#bucketMs);
+    const most = isScatter(this.#stream) ? MOST_POINTS : ROWS_A_BUCKET * buckets * this.#numbers.length;
     const line: Line = {
-      columns: new Columns(this.#numbers.length),
+      columns,
+      reduction: new Reduction(columns, this.#choose, this.#bucketMs, buckets, most),
       texts: Object.fromEntries(this.#textNames.map((column) => [column, null])),
       spacing: new Spacing(spacingMs, now),
       arrivedAt: null,
@@ -189,13 +225,6 @@ export class Channel {
     };
     this.#lines.set(name, line);
     return line;
-  }
-
-  #bound(line: Line): void {
-    const most = SLACK * M4_ROWS * this.#window.points * Math.max(1, this.#numbers.length);
-    if (line.columns.length <= most) return;
-    line.columns.keep(this.#keep(line.columns.view(), this.#bucketMs).slice(-most));
-    this.#reduced = true;
   }
 }
 

@@ -1,4 +1,5 @@
 /** A line's rows as columns of numbers that slide through time: typed arrays with slack, so that an append costs next to nothing. */
+
 /** Rows as columns, in order of arrival: `times` in epoch ms, and one array a value column, all of one length. */
 export interface Batch {
   readonly times: Float64Array;
@@ -6,6 +7,8 @@ export interface Batch {
 }
 
 const FIRST_CAPACITY = 64;
+/** Arrays that have room for more than so many times their rows are replaced by smaller ones. */
+const SPARE = 8;
 
 /** The rows of one line in order of time; rows of equal time stand in order of arrival. */
 export class Columns {
@@ -14,6 +17,8 @@ export class Columns {
   /** The rows are `[start, end)`; the slack lies on both sides. */
   #start = 0;
   #end = 0;
+  /** Whether a view of the arrays is out: a chart that holds still goes on drawing it, so that it must not change. */
+  #isViewed = false;
 
   constructor(columnCount: number) {
     this.#times = new Float64Array(FIRST_CAPACITY);
@@ -29,14 +34,15 @@ export class Columns {
     return this.length === 0 ? null : (this.#times[this.#end - 1] ?? null);
   }
 
-  /**
-   * The rows as views into the arrays, valid until the next change. Appending leaves them as they are, sliding too.
-   */
-  view(): Batch {
-    return {
-      times: this.#times.subarray(this.#start, this.#end),
-      columns: this.#columns.map((column) => column.subarray(this.#start, this.#end)),
-    };
+  /** Rows that the arrays have room for, used or not: what they cost in memory. */
+  get capacity(): number {
+    return this.#times.length;
+  }
+
+  /** The rows from `from` on (epoch ms) as views into the arrays. They stay as they are whatever happens afterwards. */
+  view(from = Number.NEGATIVE_INFINITY): Batch {
+    this.#isViewed = true;
+    return this.#slice(this.#bound(from), this.#end);
   }
 
   /** Adds rows where they belong: one pass from the back, which touches only what is newer than the oldest of them. */
@@ -44,7 +50,8 @@ export class Columns {
     const { times, columns } = inOrder(batch);
     const count = times.length;
     if (count === 0) return;
-    this.#reserve(count);
+    const isAppended = this.length === 0 || (this.#times[this.#end - 1] ?? Number.NaN) <= (times[0] ?? Number.NaN);
+    if (this.#end + count > this.#times.length || (!isAppended && this.#isViewed)) this.#move(this.length + count);
     let from = this.#end - 1;
     let to = this.#end + count - 1;
     this.#end += count;
@@ -62,34 +69,73 @@ export class Columns {
     }
   }
 
+  /** Drops the rows before `from` (epoch ms). */
+  slide(from: number): void {
+    this.#start = this.#bound(from);
+    this.#giveBack();
+  }
+
+  /** How many rows there are from `from` on (epoch ms). */
+  countFrom(from: number): number {
+    return this.#end - this.#bound(from);
+  }
+
+  /** The time of the row that has `count` rows after it (epoch ms); null where there is none. */
+  timeFromEnd(count: number): number | null {
+    return count < this.length ? (this.#times[this.#end - 1 - count] ?? null) : null;
+  }
+
   /**
-   * Drops the rows before `from` (epoch ms) but the last of them, from which the line comes into the window.
+   * Keeps only some of the rows from `from` up to, not including, `to` (epoch ms).
    *
+   * @param choose answers the indexes of the rows to keep, ascending.
    * @returns whether a row went.
    */
-  slide(from: number): boolean {
-    const before = this.#start;
-    while (this.#start + 1 < this.#end && (this.#times[this.#start + 1] ?? from) < from) this.#start += 1;
-    return this.#start > before;
-  }
-
-  /** Keeps only the rows of these indexes, which ascend. */
-  keep(kept: readonly number[]): void {
-    const { times, columns } = this.view();
-    for (const array of [times, ...columns]) {
+  thin(from: number, to: number, choose: (rows: Batch) => readonly number[]): boolean {
+    const [first, end] = [this.#bound(from), this.#bound(to)];
+    const kept = choose(this.#slice(first, end));
+    if (kept.length === end - first) return false;
+    const moved = first - this.#start;
+    if (this.#isViewed) this.#move(this.length);
+    const base = this.#start + moved;
+    for (const array of [this.#times, ...this.#columns]) {
       // As the indexes ascend, no value is overwritten before it was moved.
-      for (const [to, from] of kept.entries()) array[to] = array[from] ?? Number.NaN;
+      for (const [index, row] of kept.entries()) array[base + index] = array[base + row] ?? Number.NaN;
+      array.copyWithin(base + kept.length, base + end - first, this.#end);
     }
-    this.#end = this.#start + kept.length;
+    this.#end -= end - first - kept.length;
+    this.#giveBack();
+    return true;
   }
 
-  /** Makes room for `count` rows behind the last: by moving to the front where half is free, else by doubling. */
-  #reserve(count: number): void {
-    if (this.#end + count <= this.#times.length) return;
-    const needed = this.length + count;
-    const capacity = needed * 2 <= this.#times.length ? this.#times.length : Math.max(needed * 2, FIRST_CAPACITY);
+  /** What a burst needed for a moment must not be kept for days. */
+  #giveBack(): void {
+    if (this.#times.length > SPARE * Math.max(this.length, FIRST_CAPACITY)) this.#move(this.length);
+  }
+
+  #slice(start: number, end: number): Batch {
+    return {
+      times: this.#times.subarray(start, end),
+      columns: this.#columns.map((column) => column.subarray(start, end)),
+    };
+  }
+
+  /** Place of the first row at or after `time` (epoch ms). */
+  #bound(time: number): number {
+    let low = this.#start;
+    let high = this.#end;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#times[middle] ?? 0) < time) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Moves the rows to the front of new arrays, which have room for twice `needed` rows and are in nobody's view. */
+  #move(needed: number): void {
+    const capacity = Math.max(2 * needed, FIRST_CAPACITY);
     const move = (array: Float64Array): Float64Array => {
-      // Into a new array in any case: views that were handed out must not change under a chart that draws them.
       const moved = new Float64Array(capacity);
       moved.set(array.subarray(this.#start, this.#end));
       return moved;
@@ -98,6 +144,7 @@ export class Columns {
     this.#columns = this.#columns.map(move);
     this.#end -= this.#start;
     this.#start = 0;
+    this.#isViewed = false;
   }
 }
 

@@ -27,8 +27,8 @@ export class ShownStream {
   readonly name: StreamName;
   readonly series: StreamSeries;
   readonly view: Signal<StreamView>;
-  /** Columns of its chart, in steps. */
-  points: number;
+  /** Device pixel columns that its history is asked for. */
+  columns: number;
   /** Whether rows have come since the view was built. */
   dirty = false;
   /** What was last shown beside the rows. */
@@ -36,17 +36,18 @@ export class ShownStream {
   #rowsShown = 0;
   #lostFrom: number | null = null;
 
-  constructor(name: StreamName, picture: Picture, points: number) {
+  constructor(name: StreamName, picture: Picture, columns: number) {
     this.name = name;
     this.series = new StreamSeries(name, picture);
-    this.points = points;
-    const { range } = picture;
+    this.columns = columns;
+    const { range, pixelMs } = picture;
     this.view = signal({
       stream: name,
       state: 'loading',
       off: null,
       channels: [],
       range,
+      bucketMs: pixelMs,
       lostFrom: null,
       arrivedAt: null,
       version: 0,
@@ -83,6 +84,7 @@ export class ShownStream {
       off: reason === null ? null : { reason },
       channels: this.series.views(now),
       range: this.series.range,
+      bucketMs: this.series.pixelMs,
       lostFrom,
       arrivedAt: this.series.arrivedAt,
       version: this.view.peek().version + 1,

@@ -35,10 +35,13 @@ export interface Store {
    * picture with state `loading`.
    */
   stream(name: StreamName): ReadonlySignal<StreamView>;
-  /** Tells how many pixel columns a stream's chart has, which decides how fine its history is loaded. */
-  setChartWidth(name: StreamName, pixels: number): void;
-  /** What happened out of sight, for whoever looks into a fault. */
-  counts(): Readonly<FeedCounts & { symbolFailures: number }>;
+  /** Tells how many device pixel columns a stream's plot has, which decides in which buckets its history is loaded. */
+  setChartWidth(name: StreamName, columns: number): void;
+  /**
+   * What happened out of sight, for whoever looks into a fault; and what the page holds: `points` rows of all lines, with
+   * room for `capacity` rows in its arrays.
+   */
+  counts(): Readonly<FeedCounts & { symbolFailures: number; points: number; capacity: number }>;
   /** Connects, and starts the clock. */
   start(): void;
   /** Lets everything go: connection, timers, listeners. */

@@ -63,7 +63,7 @@ export class Page {
     stream: string;
     keys?: string[] | undefined;
     range?: string | undefined;
-    points?: number | undefined;
+    bucket_ms?: number | undefined;
     since?: string | undefined;
   }[] = [];
   #hear: (event: FeedEvent) => void = () => {};

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { RANGE_MS } from '../../client/model.ts';
 import { Channel, staleAfterMs } from '../../client/series/channel.ts';
 import { Columns } from '../../client/series/columns.ts';
-import { keeperOf } from '../../client/series/keep.ts';
 import { Minutes } from '../../client/series/minutes.ts';
 import { Spacing } from '../../client/series/spacing.ts';
 import { StreamSeries } from '../../client/series.ts';
@@ -43,7 +42,7 @@ function delta(stream: StreamName, key: string, time: number, rows: Record<strin
 }
 
 describe('columns', () => {
-  test.each(seeds(12, [1, 2, 3]))('are a sorted array that slides, seed %i', (seed) =>
+  test.each(seeds(12, [1, 2, 3]))('are a sorted array that slides and is thinned, seed %i', (seed) =>
     withSeed(seed, FILE, () => {
       const random = seeded(seed);
       const columns = new Columns(2);
@@ -58,6 +57,8 @@ describe('columns', () => {
           // Few different times, so that many are equal; some rows are late, some lie ahead.
           return { time: Math.round(now + (random() < 0.3 ? (random() - 0.7) * 300 : 0)), value: random(), order };
         });
+        const held = random() < 0.5 ? columns.view() : null;
+        const heldTimes = [...(held?.times ?? [])];
         columns.insert({
           times: Float64Array.from(rows, ({ time }) => time),
           columns: [Float64Array.from(rows, ({ value }) => value), Float64Array.from(rows, (row) => row.order)],
@@ -67,10 +68,16 @@ describe('columns', () => {
         if (random() < 0.3) {
           const from = now - 200;
           columns.slide(from);
-          const before = naive.filter(({ time }) => time < from);
-          const last = before.at(-1);
-          naive = [...(last === undefined ? [] : [last]), ...naive.filter(({ time }) => time >= from)];
+          naive = naive.filter(({ time }) => time >= from);
         }
+        if (random() < 0.3) {
+          const [from, to] = [now - 60 - 100 * random(), now - 50 * random()];
+          columns.thin(from, to, ({ times }) => [...times.keys()].filter((index) => index % 3 === 0));
+          let inside = 0;
+          naive = naive.filter(({ time }) => time < from || time >= to || inside++ % 3 === 0);
+        }
+        // A chart that holds still draws what it was given, whatever has happened since.
+        expect([...(held?.times ?? [])]).toEqual(heldTimes);
         if (step % 8 !== 7) continue;
         const view = columns.view();
         expect([...view.times]).toEqual(naive.map(({ time }) => time));
@@ -90,42 +97,6 @@ describe('columns', () => {
     }
     expect([...view.times]).toEqual([1, 2]);
     expect([...(view.columns[0] ?? [])]).toEqual([10, 20]);
-  });
-});
-
-describe('what is kept of too many rows', () => {
-  test('is what the drawn values can show, and keeping again keeps the same', () => {
-    const random = seeded(7);
-    const times = Float64Array.from({ length: 5000 }, (_, index) => index * 10);
-    const columns = [0, 1, 2].map(() => Float64Array.from(times, () => random()));
-    const keep = keeperOf(STREAMS.funding_rates, ['funding_rate', 'estimated_rate', 'next_funding_time']);
-    const kept = keep({ times, columns }, 1000);
-    expect(kept.length).toBeLessThanOrEqual(50 * 8);
-    const rates = columns[0] ?? new Float64Array();
-    for (let bucket = 0; bucket < 50; bucket += 1) {
-      const inside = kept.filter((index) => Math.floor((times[index] ?? 0) / 1000) === bucket);
-      const all = rates.subarray(bucket * 100, bucket * 100 + 100);
-      expect(Math.max(...inside.map((index) => rates[index] ?? 0))).toBe(Math.max(...all));
-      expect(Math.min(...inside.map((index) => rates[index] ?? 0))).toBe(Math.min(...all));
-    }
-    const again = {
-      times: Float64Array.from(kept, (index) => times[index] ?? 0),
-      columns: columns.map((column) => Float64Array.from(kept, (index) => column[index] ?? 0)),
-    };
-    expect(keep(again, 1000)).toEqual(kept.map((_, index) => index));
-  });
-
-  test('is every anomaly at or above its threshold, and the strongest below in each bucket', () => {
-    const keep = keeperOf(STREAMS.anomalies, ['value', 'z_score', 'threshold']);
-    const rows = {
-      times: Float64Array.of(0, 1, 2, 3, 10, 11, 12),
-      columns: [
-        new Float64Array(7),
-        Float64Array.of(1, -2, 3, 2.5, -4, Number.NaN, 1),
-        Float64Array.of(3, 3, 3, 2.5, Number.NaN, 3, 5),
-      ],
-    };
-    expect(keep(rows, 10)).toEqual([1, 2, 3, 4, 6]);
   });
 });
 
@@ -182,7 +153,7 @@ describe('the spacing of a line', () => {
 });
 
 describe('a channel', () => {
-  const window = { rangeMs: RANGE_MS['1h'], points: 100 };
+  const window = { rangeMs: RANGE_MS['1h'], bucketMs: 36_000 };
   const funding = STREAMS.funding_rates;
   const line = (arrived: number | null, spacing: number | null, times: number[] = [NOW - 1000]): Series => ({
     name: 'binance',
@@ -200,9 +171,9 @@ describe('a channel', () => {
         metric_unit: ['a', 'b', 'c', 'ms'],
       },
     };
-    const channel = new Channel(STREAMS.system_metrics, 'm', window, NOW, snapshot('system_metrics', 'm', [series]));
-    channel.append(delta('system_metrics', 'm', NOW, [{ timestamp: 0, metric_value: 7, metric_unit: 'late' }]));
-    const [view] = channel.view(NOW).lines;
+    const channel = new Channel(STREAMS.system_metrics, 'm', window, 5, snapshot('system_metrics', 'm', [series]));
+    channel.append(delta('system_metrics', 'm', 5, [{ timestamp: 0, metric_value: 7, metric_unit: 'late' }]));
+    const [view] = channel.view(5).lines;
     expect([...(view?.times ?? [])]).toEqual([0, 1, 2, 3, 4]);
     expect([...(view?.columns.metric_value ?? [])]).toEqual([7, 1.5, Number.NaN, Number.NaN, Number.NaN]);
     expect(view?.texts).toEqual({ metric_unit: 'ms' });
@@ -261,11 +232,11 @@ describe('a channel', () => {
     expect(channel.staleLines(NOW + 30_001)).toEqual(['binance']);
   });
 
-  test('lets go what left the window but the row that the line comes from, and lines that were silent for two', () => {
+  test('lets go what left the window, and lines that were silent for two', () => {
     const frame = snapshot('funding_rates', 'BTC/USDT', [line(NOW, null, [NOW - 100, NOW - 50, NOW])]);
     const channel = new Channel(funding, 'BTC/USDT', window, NOW, frame);
     channel.slide(NOW + HOUR - 10);
-    expect([...(channel.view(NOW).lines[0]?.times ?? [])]).toEqual([NOW - 50, NOW]);
+    expect([...(channel.view(NOW).lines[0]?.times ?? [])]).toEqual([NOW]);
     channel.slide(NOW + 2 * HOUR);
     expect(channel.lineCount).toBe(1);
     channel.slide(NOW + 2 * HOUR + 1);
@@ -281,7 +252,7 @@ describe('a channel', () => {
       snapshot('funding_rates', 'BTC/USDT', [line(NOW, null)]),
     );
     expect(channel.view(NOW).reduced).toBe(false);
-    const most = 8 * window.points * 3;
+    const most = 8 * 100 * 3;
     for (let step = 0; step < 20; step += 1) {
       const rows = Array.from({ length: 1000 }, (_, index) => ({
         exchange: 'binance',
@@ -300,7 +271,7 @@ describe('a channel', () => {
     const channel = new Channel(funding, 'BTC/USDT', window, NOW, null);
     const rows = Array.from({ length: 5000 }, (_, index) => ({ exchange: 'binance', timestamp: NOW + index * DAY }));
     channel.append(delta('funding_rates', 'BTC/USDT', NOW, rows));
-    expect(channel.view(NOW).lines[0]?.times.length).toBeLessThanOrEqual(8 * window.points * 3);
+    expect(channel.view(NOW).lines[0]?.times.length).toBeLessThanOrEqual(8 * 100 * 3);
   });
 });
 
@@ -312,13 +283,18 @@ describe('a stream', () => {
   const keysOf = (series: StreamSeries): readonly string[] => series.views(NOW).map(({ key }) => key);
 
   test('shows the old picture until the first snapshot of another', () => {
-    const series = new StreamSeries('funding_rates', { keys: ['BTC/USDT'], range: '24h', points: 800 });
+    const series = new StreamSeries('funding_rates', {
+      keys: ['BTC/USDT'],
+      range: '24h',
+      bucketMs: 108_000,
+      pixelMs: 108_000,
+    });
     expect(series.loaded).toBe(false);
     series.restart();
     series.load(snapshot('funding_rates', 'BTC/USDT', []), NOW);
     series.finish();
     expect(series.loaded).toBe(true);
-    series.ask({ keys: ['ETH/USDT'], range: '1h', points: 800 });
+    series.ask({ keys: ['ETH/USDT'], range: '1h', bucketMs: 108_000, pixelMs: 108_000 });
     expect(series.loaded).toBe(false);
     series.restart();
     expect(keysOf(series)).toEqual(['BTC/USDT']);
@@ -330,17 +306,27 @@ describe('a stream', () => {
   });
 
   test('a finer picture of the same leaves what is shown', () => {
-    const series = new StreamSeries('system_metrics', { keys: null, range: '24h', points: 800 });
+    const series = new StreamSeries('system_metrics', {
+      keys: null,
+      range: '24h',
+      bucketMs: 108_000,
+      pixelMs: 108_000,
+    });
     series.restart();
     series.load(row('cpu', 1), NOW);
     series.finish();
-    series.ask({ keys: null, range: '24h', points: 1600 });
+    series.ask({ keys: null, range: '24h', bucketMs: 54_000, pixelMs: 54_000 });
     expect(series.loaded).toBe(true);
     expect(keysOf(series)).toEqual(['cpu']);
   });
 
   test('after a reconnect, keys without rows in the range go when all has come', () => {
-    const series = new StreamSeries('system_metrics', { keys: null, range: '24h', points: 800 });
+    const series = new StreamSeries('system_metrics', {
+      keys: null,
+      range: '24h',
+      bucketMs: 108_000,
+      pixelMs: 108_000,
+    });
     series.restart();
     series.load(row('cpu', 1), NOW);
     series.load(row('memory', 1), NOW);
@@ -356,7 +342,12 @@ describe('a stream', () => {
   });
 
   test('without any row is empty, and stale only where every line is', () => {
-    const series = new StreamSeries('system_metrics', { keys: null, range: '24h', points: 800 });
+    const series = new StreamSeries('system_metrics', {
+      keys: null,
+      range: '24h',
+      bucketMs: 108_000,
+      pixelMs: 108_000,
+    });
     series.restart();
     series.finish();
     expect(series.health(NOW)).toBe('empty');

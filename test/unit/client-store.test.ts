@@ -151,24 +151,29 @@ describe('the store', () => {
     expect(page.store.viewNow.value).toBeGreaterThan(page.clock.now() + 3_590_000);
   });
 
-  test('loads a chart that grew wider finer, when it has stopped growing, and keeps the picture meanwhile', async () => {
+  test('loads a chart that has another width in buckets that are its pixels, when it has stopped growing, and keeps the picture meanwhile', async () => {
     const page = livePage();
     const before = page.asked.length;
     for (const width of [1300, 1500, 1700]) page.store.setChartWidth('funding_rates', width);
-    page.store.setChartWidth('anomalies', 300);
+    // A little narrower shows the same range in the same buckets.
+    page.store.setChartWidth('anomalies', 1155);
     await page.clock.pass(400);
     expect(page.asked).toHaveLength(before);
     await page.clock.pass(200);
-    expect(page.asked.slice(before).map(({ stream, points }) => [stream, points])).toEqual([['funding_rates', 1800]]);
+    expect(page.asked.slice(before).map(({ stream, bucket_ms }) => [stream, bucket_ms])).toEqual([
+      ['funding_rates', 55_000],
+    ]);
+    expect(page.funding.bucketMs).toBe(75_000);
     expect(page.funding.state).toBe('live');
     page.subscribed('funding_rates');
     expect(page.funding.state).toBe('live');
     expect(page.rates).toEqual([1]);
   });
 
-  test('another symbol does not load the metrics again, nor another URL everything twice', () => {
+  test('another symbol does not load the metrics again, nor another URL everything twice', async () => {
     const page = livePage();
     for (const stream of STREAM_NAMES) page.store.setChartWidth(stream, 500);
+    await page.clock.pass(600);
     const before = page.asked.length;
     page.view.setSymbol('ETH/USDT');
     expect(page.asked.slice(before).map(({ stream }) => stream)).toEqual(STREAM_NAMES.slice(0, 4));
