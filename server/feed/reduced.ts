@@ -11,7 +11,7 @@ export interface ReducedLine {
   readonly times: readonly number[];
   /** JSON fragments of each value column, as the stream declares them. */
   readonly columns: readonly (readonly string[])[];
-  /** Starts of buckets in epoch ms, ascending, with the rows that each had before the reduction. */
+  /** Starts of buckets in epoch ms, ascending, with the rows that each had; empty where nothing was left out. */
   readonly starts: readonly number[];
   readonly counts: readonly number[];
   /** When its newest row was written (epoch ms, not after now); null where unknown. */

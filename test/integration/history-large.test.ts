@@ -1,10 +1,12 @@
 /** Histories of many rows and many keys: reduced to the picture of all of them, through the cursor of the database. */
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { readChannels } from '../../server/db/history.ts';
 import { listKeys, listSymbols, newestArrival } from '../../server/db/symbols.ts';
 import type { SnapshotRequest } from '../../server/feed/ports.ts';
-import { m4 } from '../../shared/m4.ts';
+import { encodeColumns } from '../../server/feed/reduced.ts';
+import { bucketFor, m4 } from '../../shared/m4.ts';
 import { STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 
@@ -43,9 +45,12 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
+const columns = z.record(z.string(), z.array(z.union([z.number(), z.string(), z.null()])));
+
 /** Reads, with the JSON of the columns parsed. */
-async function read(stream: StreamDeclaration, request: Partial<SnapshotRequest>) {
-  await client.query('begin isolation level repeatable read read only');
+async function read(stream: StreamDeclaration, request: Partial<SnapshotRequest>, within: 'own' | 'savepoint' = 'own') {
+  // In a transaction of the test's own, what it has changed is seen.
+  await client.query(within === 'own' ? 'begin isolation level repeatable read read only' : 'savepoint reading');
   try {
     const channels = [];
     const asked = {
@@ -61,15 +66,13 @@ async function read(stream: StreamDeclaration, request: Partial<SnapshotRequest>
         ...channel,
         lines: channel.lines.map((line) => ({
           name: line.name,
-          columns: Object.fromEntries(
-            line.columns.map(({ name, json }): [string, unknown] => [name, JSON.parse(json)]),
-          ),
+          columns: columns.parse(JSON.parse(encodeColumns(stream, line))),
         })),
       });
     }
     return channels;
   } finally {
-    await client.query('rollback');
+    await client.query(within === 'own' ? 'rollback' : 'rollback to savepoint reading');
   }
 }
 
@@ -83,7 +86,7 @@ describe('reduction', () => {
   it.each([{ points: 300 }, { bucketMs: 77_000 }])('of a line is M4 of all its rows at %o', async (resolution) => {
     const [channel, ...others] = await read(STREAMS.funding_rates, { resolution });
     expect(others).toEqual([]);
-    const bucketMs = 'bucketMs' in resolution ? resolution.bucketMs : (24 * HOUR) / resolution.points;
+    const bucketMs = 'bucketMs' in resolution ? resolution.bucketMs : bucketFor(24 * HOUR, resolution.points);
     expect(channel).toMatchObject({ key: 'BTC/USDT', reduced: true, bucketMs, rowsTotal: ROWS });
     expect(channel?.lines.map(({ name }) => name)).toEqual(['e0', 'e1', 'e2']);
     for (const line of channel?.lines ?? []) {
@@ -109,7 +112,7 @@ describe('reduction', () => {
 
   it('of anomalies keeps all at or above their own threshold, and the strongest below of every bucket', async () => {
     const [channel] = await read(STREAMS.anomalies, {});
-    const bucketMs = (24 * HOUR) / 300;
+    const bucketMs = bucketFor(24 * HOUR, 300);
     expect(channel).toMatchObject({ reduced: true, bucketMs, rowsTotal: ROWS });
     for (const line of channel?.lines ?? []) {
       const wanted = await table(
@@ -126,9 +129,30 @@ describe('reduction', () => {
     }
   });
 
+  it('of more anomalies than can be told apart keeps the strongest of every bucket, and counts them all', async () => {
+    await client.query('begin');
+    await client.query('update anomalies set threshold = 0.1');
+    const [channel] = await read(STREAMS.anomalies, { resolution: { points: 16 } }, 'savepoint');
+    await client.query('rollback');
+    const bucketMs = bucketFor(24 * HOUR, 16);
+    expect(channel).toMatchObject({ reduced: true, rowsTotal: ROWS });
+    for (const line of channel?.lines ?? []) {
+      const wanted = await table(
+        `with own as (
+           select *, row_number() over (partition by floor(extract(epoch from "timestamp") * 1000 / ${bucketMs})
+             order by abs(z_score) desc, "timestamp", id) as rank
+           from anomalies where data_type = $1)
+         select extract(epoch from "timestamp") * 1000, value from own where rank <= 12 order by "timestamp", id`,
+        line.name ?? '',
+      );
+      expect(wanted.length).toBeGreaterThan(16 * 11);
+      expect(line.columns.value).toEqual(wanted.map(([, value]) => value));
+    }
+  });
+
   it('leaves lines alone that fit', async () => {
     const [channel] = await read(STREAMS.funding_rates, { resolution: { points: ROWS / 3 } });
-    expect(channel).toMatchObject({ reduced: false, bucketMs: null, rowsTotal: ROWS });
+    expect(channel).toMatchObject({ reduced: false, rowsTotal: ROWS });
     for (const line of channel?.lines ?? []) expect(line.columns.timestamp).toHaveLength(ROWS / 3);
   });
 });

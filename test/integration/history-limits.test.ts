@@ -1,7 +1,7 @@
 /** What reading history may cost, against a real database: points, cursors, and the plans of its queries. */
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { readSnapshot } from '../../server/db/history.ts';
+import { windowQueries } from '../../server/db/history/window-sql.ts';
 import { historyQueries } from '../../server/db/history-sql.ts';
 import { LimitError, type SnapshotRequest } from '../../server/feed/ports.ts';
 import { STREAM_LIST, STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
@@ -24,7 +24,6 @@ beforeEach(async () => {
   await client.query(`truncate ${STREAM_LIST.map(({ table }) => table).join(', ')}`);
 });
 
-const WINDOW = { kind: 'window', ms: HOUR } as const;
 
 const snapshots = (stream: StreamDeclaration, request: Partial<SnapshotRequest> = {}) =>
   readFrames(client, stream, { now: NOW, ...request });
@@ -50,23 +49,6 @@ describe('limits and plans', () => {
     ).rejects.toThrow(/3600000 points; at most 500000/);
   });
 
-  it('leaves no cursor behind when its reader breaks off', async () => {
-    await client.query(
-      `insert into system_metrics ("timestamp", metric_name, metric_value)
-       select $1::timestamptz + i * interval '100 ms', 'm' || i % 2, i from generate_series(0, 9999) i`,
-      [at(-HOUR / 2)],
-    );
-    await client.query('begin isolation level repeatable read read only');
-    const request = { keys: null, range: WINDOW, resolution: { points: 16 }, now: NOW, pointLimit: 500_000 };
-    for await (const { key } of readSnapshot(client, STREAMS.system_metrics, request)) {
-      expect(key).toBe('m0');
-      break;
-    }
-    const { rows } = await client.query(`select name from pg_cursors`);
-    await client.query('commit');
-    expect(rows).toEqual([]);
-  });
-
   it('lists keys and reads lines without ever going through a whole table', async () => {
     await client.query(
       `insert into funding_rates ("timestamp", symbol, exchange, funding_rate)
@@ -85,21 +67,22 @@ describe('limits and plans', () => {
     };
     const rates = historyQueries(STREAMS.funding_rates);
     const anomalies = historyQueries(STREAMS.anomalies);
+    const windows = windowQueries(STREAMS.funding_rates);
     expect([rates.lineByLine, anomalies.lineByLine]).toEqual([true, false]);
     const since = NOW - HOUR / 4;
     const plans = [
       await plan(rates.keys, []),
       await plan(rates.keysSince, [since]),
       await plan(rates.lines, [['S3']]),
-      await plan(rates.first('line'), [['S3'], ['e1'], since, 2001]),
-      await plan(rates.all('line'), [['S3'], ['e1'], since]),
+      await plan(windows.reduced('line'), [['S3'], ['e1'], [since], [NOW], 1000, 100]),
+      await plan(windows.whole('line'), [['S3'], ['e1'], [since], [NOW]]),
       await plan(rates.newest('line'), [['S3'], ['e1']]),
       await plan(rates.arrivals('line'), [['S3'], ['e1'], NOW, 5000]),
       await plan(rates.newestArrival, [NOW]),
       await plan(rates.page, ['S3', since, 100]),
       await plan(anomalies.keys, []),
       await plan(anomalies.keysSince, [since]),
-      await plan(anomalies.first('key'), [['S3'], [null], since, 2001]),
+      await plan(windowQueries(STREAMS.anomalies).reduced('key'), [['S3'], [null], [since], [NOW], 1000, 100]),
       await plan(anomalies.newestOther, [['S3'], ['["d"]']]),
       await plan(anomalies.arrivals('key'), [['S3'], [null], NOW, 5000]),
       await plan(anomalies.page, ['S3', since, 100]),

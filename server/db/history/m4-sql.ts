@@ -3,6 +3,7 @@
  * and wait in a rollup as cheaply as one. `shared/m4.ts` makes the same choice of rows in memory.
  */
 import { quoteIdentifier } from '../../../shared/columns.ts';
+import { USUAL_THRESHOLD } from '../../../shared/reduce.ts';
 import type { ColumnKind, StreamDeclaration, ValueColumn } from '../../../shared/streams.ts';
 import { ID_COLUMN, TIME_COLUMN } from '../../../shared/streams.ts';
 
@@ -14,6 +15,11 @@ const DRAWN: ReadonlySet<ColumnKind> = new Set(['integer', 'decimal', 'float']);
 
 /** A NaN that no number is printed as; it stands for null among packed numbers. */
 export const NULL_NUMBER = '\\x7ff8000000000001';
+
+/** Points of one pixel column that can be told apart: as many as four rows for each of three values. */
+const A_BUCKET = 12;
+/** As many points as a chart draws at ease are never thinned. */
+const ALWAYS_DRAWN = 5000;
 
 /** Whether a column's values are drawn as a line. */
 export function isDrawn({ kind }: ValueColumn): boolean {
@@ -39,8 +45,9 @@ export interface LineRows {
  * whether PostgreSQL hashes or not.
  *
  * @param bucket the width of a bucket as SQL of an interval.
+ * @param most a line of so many rows or fewer stays whole; SQL of a number.
  */
-export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: string): string {
+export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: string, most = '0'): string {
   const drawn = stream.values.map((column, index) => ({ column, index })).filter(({ column }) => isDrawn(column));
   const cells = stream.values.map(({ name }, index) => `t.${quoteIdentifier(name)} as v${index}`);
   const finite = drawn.map(
@@ -74,7 +81,8 @@ export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: 
     kept as (
       select bucket, place, ats[place] as at, ids[place] as id,
         ${stream.values.map((_, index) => `vs${index}[place] as v${index}`).join(', ')}
-      from (select *, case when ${some} then array[${places.join(', ')}] else array[1, n] end as places from buckets) b
+      from (select *, case when sum(n) over () <= ${most} then array(select generate_series(1, n))
+          when ${some} then array[${places.join(', ')}] else array[1, n] end as places from buckets) b
         cross join lateral (select distinct place from unnest(places) place where place is not null) p
       order by bucket, place),
     counted as (
@@ -91,6 +99,42 @@ export function packedAll(stream: StreamDeclaration, { from }: LineRows): string
   return `with kept as (
       select t.${TIME} as at, t.${ID} as id, ${cells.join(', ')} from ${from} order by 1, 2)
     select count(*)::int8 as rows, ${packed(stream)} from kept`;
+}
+
+/**
+ * The points of a channel that are drawn as points: `[series, rows, columns]` for each line of it, packed as by `packedM4`.
+ * Every row at or above its own threshold stays, and of each bucket's others the strongest. Where a line has more of the
+ * former than can be told apart, the strongest dozen of each bucket stays.
+ *
+ * @param most a line of so many rows or fewer stays whole.
+ */
+export function packedStrongest(stream: StreamDeclaration, { from }: LineRows, bucket: string, most: string): string {
+  const cells = stream.values.map(({ name }, index) => `t.${quoteIdentifier(name)} as v${index}`);
+  const series = stream.series === null ? 'null' : `t.${quoteIdentifier(stream.series.name)}::text`;
+  return `with judged as (
+      select ${series} as series, date_bin(${bucket}, t.${TIME}, 'epoch') as bucket, t.${TIME} as at, t.${ID} as id,
+        ${cells.join(', ')}, nullif(abs(t.z_score), 'NaN') as strength,
+        coalesce(abs(t.z_score) >= coalesce(nullif(t.threshold, 'NaN'), ${USUAL_THRESHOLD}) and t.z_score <> 'NaN', false) as strong
+      from ${from}),
+    ranked as (
+      select *, count(*) over line as total, count(*) filter (where strong) over line as strongs,
+        row_number() over (partition by series, bucket, strong order by strength desc nulls last, at, id) as place,
+        row_number() over (partition by series, bucket order by strength desc nulls last, at, id) as rank
+      from judged window line as (partition by series)),
+    kept as (
+      select * from ranked
+      where total <= ${most}
+        or case when strongs > greatest(${A_BUCKET} * (${most}), ${ALWAYS_DRAWN}) then rank <= ${A_BUCKET}
+          else strong or place = 1 end
+      order by series, at, id),
+    buckets as (select series, bucket, count(*) as n from judged group by series, bucket),
+    counted as (
+      select series, sum(n)::int8 as rows, string_agg(${double(micros('bucket'))}, '' order by bucket) as starts,
+        string_agg(${double('n')}, '' order by bucket) as counts
+      from buckets group by series)
+    select counted.series, counted.rows, packed.columns || array[counted.starts, counted.counts] as columns
+    from counted join (select series, ${packed(stream)} from kept group by series) packed
+      on packed.series is not distinct from counted.series`;
 }
 
 /** SQL of the columns of `kept`, which is in order. */

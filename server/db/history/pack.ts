@@ -30,7 +30,7 @@ export interface PackedRows {
   readonly times: Float64Array;
   /** As the stream's values are declared. */
   readonly values: readonly PackedColumn[];
-  /** Starts of buckets in epoch ms, ascending, and the rows in each; empty where the rows are all there are. */
+  /** Starts of buckets in epoch ms, and the rows in each; where the rows are all there are, each is one of its own. */
   readonly starts: Float64Array;
   readonly counts: Float64Array;
 }
@@ -38,9 +38,11 @@ export interface PackedRows {
 /** Reads cells as `packCells` selects them; null columns are those of no rows. */
 export function readPack(stream: StreamDeclaration, cells: Cells): PackedRows {
   const last = stream.values.length + 2;
+  const times = millis(cells[1]);
+  const isWhole = cells[last] == null;
   return {
     ids: doubles(cells[0]),
-    times: millis(cells[1]),
+    times,
     values: stream.values.map((column, index): PackedColumn => {
       const cell = cells[index + 2];
       switch (column.kind) {
@@ -54,8 +56,43 @@ export function readPack(stream: StreamDeclaration, cells: Cells): PackedRows {
           return numberColumn(cell, isDrawn(column));
       }
     }),
-    starts: millis(cells[last]),
-    counts: doubles(cells[last + 1]),
+    starts: isWhole ? times : millis(cells[last]),
+    counts: isWhole ? new Float64Array(times.length).fill(1) : doubles(cells[last + 1]),
+  };
+}
+
+/** The same of rows as text: cells are id, timestamp and the values, as they are selected. */
+export function packRows(stream: StreamDeclaration, rows: readonly Cells[]): PackedRows {
+  const times = Float64Array.from(rows, ([, time]) => Number(time));
+  return {
+    ids: Float64Array.from(rows, ([id]) => Number(id)),
+    times,
+    values: stream.values.map((column, index): PackedColumn => {
+      const cell = (row: Cells | undefined): string | null => row?.[index + 2] ?? null;
+      return {
+        numbers: isDrawn(column) ? Float64Array.from(rows, (row) => Number(cell(row) ?? Number.NaN)) : null,
+        json: (at) => encodeCell(column.kind, cell(rows[at])),
+      };
+    }),
+    starts: times,
+    counts: new Float64Array(rows.length).fill(1),
+  };
+}
+
+/** The rows of these indexes, which ascend. The buckets stay those of all. */
+export function selectRows(rows: PackedRows, indexes: readonly number[]): PackedRows {
+  const pick = (array: Float64Array): Float64Array => Float64Array.from(indexes, (index) => array[index] ?? Number.NaN);
+  return {
+    ids: pick(rows.ids),
+    times: pick(rows.times),
+    values: rows.values.map(
+      ({ numbers, json }): PackedColumn => ({
+        numbers: numbers === null ? null : pick(numbers),
+        json: (at) => json(indexes[at] ?? -1),
+      }),
+    ),
+    starts: rows.starts,
+    counts: rows.counts,
   };
 }
 
@@ -63,30 +100,31 @@ export function readPack(stream: StreamDeclaration, cells: Cells): PackedRows {
 export function joinPacks(packs: readonly PackedRows[]): PackedRows {
   const [only] = packs;
   if (packs.length === 1 && only !== undefined) return only;
-  const order: { readonly pack: PackedRows; readonly index: number }[] = [];
-  for (const pack of packs) for (let index = 0; index < pack.times.length; index += 1) order.push({ pack, index });
-  const compare = (a: (typeof order)[number], b: (typeof order)[number]): number =>
-    (a.pack.times[a.index] ?? 0) - (b.pack.times[b.index] ?? 0) ||
-    (a.pack.ids[a.index] ?? 0) - (b.pack.ids[b.index] ?? 0);
-  if (order.some((row, place) => place > 0 && compare(order[place - 1] ?? row, row) > 0)) order.sort(compare);
-  const gather = (of: (pack: PackedRows) => Float64Array): Float64Array =>
-    Float64Array.from(order, ({ pack, index }) => of(pack)[index] ?? Number.NaN);
-  return {
-    ids: gather(({ ids }) => ids),
-    times: gather(({ times }) => times),
-    values: (packs[0]?.values ?? []).map((column, at): PackedColumn => {
-      const numbers =
-        column.numbers === null ? null : gather(({ values }) => values[at]?.numbers ?? new Float64Array());
-      return {
-        numbers,
-        json(place) {
-          const row = order[place];
-          return row?.pack.values[at]?.json(row.index) ?? 'null';
-        },
-      };
-    }),
+  const joined: PackedRows = {
+    ids: concat(packs.map(({ ids }) => ids)),
+    times: concat(packs.map(({ times }) => times)),
+    values: (packs[0]?.values ?? []).map((column, at) => joinColumns(packs, column, at)),
     starts: concat(packs.map(({ starts }) => starts)),
     counts: concat(packs.map(({ counts }) => counts)),
+  };
+  const { ids, times } = joined;
+  const compare = (a: number, b: number): number => (times[a] ?? 0) - (times[b] ?? 0) || (ids[a] ?? 0) - (ids[b] ?? 0);
+  for (let at = 1; at < times.length; at += 1) {
+    if (compare(at - 1, at) > 0) return selectRows(joined, Array.from(times.keys()).sort(compare));
+  }
+  return joined;
+}
+
+function joinColumns(packs: readonly PackedRows[], { numbers }: PackedColumn, at: number): PackedColumn {
+  const parts = packs.map(({ values }) => values[at]);
+  const ends: number[] = [];
+  for (const { times } of packs) ends.push((ends.at(-1) ?? 0) + times.length);
+  return {
+    numbers: numbers === null ? null : concat(parts.map((part) => part?.numbers ?? new Float64Array())),
+    json(index) {
+      const pack = ends.findIndex((end) => index < end);
+      return parts[pack]?.json(index - (ends[pack - 1] ?? 0)) ?? 'null';
+    },
   };
 }
 

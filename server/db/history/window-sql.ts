@@ -1,0 +1,108 @@
+/**
+ * The queries that read a window of a stream's history: ranges of raw rows, reduced by the database; the packs of finished
+ * hours; and what came after those. Each reads many ranges in one round trip.
+ */
+import { quoteIdentifier, selectExpression } from '../../../shared/columns.ts';
+import { isScatter } from '../../../shared/reduce.ts';
+import type { StreamDeclaration, StreamName } from '../../../shared/streams.ts';
+import { CURSOR_COLUMN, ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../../shared/streams.ts';
+import { OWN_SCHEMA } from '../catalogue.ts';
+import type { Part } from '../history-sql.ts';
+import { packCells, packedAll, packedM4, packedStrongest, packWidth } from './m4-sql.ts';
+
+/** SQL texts of one stream. Times are bound as epoch ms; ranges as arrays: `$1` keys, `$2` series, `$3` from, `$4` to. */
+export interface WindowQueries {
+  /** `[range, series, rows, ...pack]` of each range, reduced; `$5` is the bucket in ms, `$6` how many rows stay whole. */
+  reduced(part: Part): string;
+  /** The same of all rows, not reduced. */
+  whole(part: Part): string;
+  /**
+   * `[key, line, hours, ...pack]`: the packs of stream `$1` and keys `$2` from hour `$3` to before `$4`, of each hour the
+   * widest of widths `$5`, joined in order of time, but for hours that a span from `$6` to `$7` touches. `hours` are
+   * hours since the epoch.
+   */
+  readonly packs: string;
+  /**
+   * `[key, series, id, timestamp, ...values]` of the rows of keys `$1` from `$2` to before `$3` that are not visible in
+   * the snapshot `$4`, by (timestamp, id). Ids of transactions that were running then are `$5`, its end is `$6`.
+   */
+  readonly after: string;
+}
+
+/** Most rows after the packs that are read; with more of them the packs are of no use. */
+export const MOST_AFTER_ROWS = 20_000;
+
+const TIME = `t.${quoteIdentifier(TIME_COLUMN.name)}`;
+const ID = `t.${quoteIdentifier(ID_COLUMN.name)}`;
+const instant = (expression: string): string => `to_timestamp((${expression})::float8 / 1000)`;
+
+function build(stream: StreamDeclaration): WindowQueries {
+  const table = `${quoteIdentifier(stream.table)} t`;
+  const key = `t.${quoteIdentifier(stream.key.name)}`;
+  const series = stream.series === null ? null : `t.${quoteIdentifier(stream.series.name)}`;
+  const conditions: Readonly<Record<Part, string>> = {
+    key: `${key} = range.key_`,
+    line: `${key} = range.key_ and ${series} = range.series_`,
+    nameless: `${key} = range.key_ and ${series} is null`,
+  };
+  const within = `${TIME} >= ${instant('range.from_')} and ${TIME} < ${instant('range.to_')}`;
+  const rows = (part: Part): { from: string } => ({ from: `${table} where ${conditions[part]} and ${within}` });
+  const each = (lateral: string, name: string): string =>
+    `select range.number_::text, ${name}, r.rows::text, ${packCells(stream, 'r.columns')}
+     from unnest($1::text[], $2::text[], $3::float8[], $4::float8[]) with ordinality
+       as range(key_, series_, from_, to_, number_) cross join lateral (${lateral}) r`;
+  const bucket = `($5::float8 * interval '1 ms')`;
+  const width = packWidth(stream);
+  const joined = Array.from({ length: width - 2 }, (_, index) => {
+    const column = stream.values[index - 2];
+    const separator = column?.kind === 'decimal' || column?.kind === 'text' ? "','" : "''";
+    return `encode(string_agg(columns[${index + 1}], ${separator}::bytea order by hour), 'hex')`;
+  });
+  // A pack of every row has no buckets: each row is one of its own.
+  const buckets = [
+    `encode(string_agg(coalesce(columns[${width - 1}], columns[2]), ''::bytea order by hour), 'hex')`,
+    `encode(string_agg(coalesce(columns[${width}], decode(repeat('3ff0000000000000', rows), 'hex')), ''::bytea order by hour), 'hex')`,
+  ];
+  const xid = `t.${quoteIdentifier(CURSOR_COLUMN)}`;
+  const later = (condition: string): string =>
+    `select t.* from ${table} where ${condition} and ${key} = any($1::text[])
+       and ${TIME} >= ${instant('$2')} and ${TIME} < ${instant('$3')}
+       and not pg_visible_in_snapshot(${xid}, $4::pg_snapshot)`;
+  const cells = [
+    stream.key,
+    ...(stream.series === null ? [] : [stream.series]),
+    ID_COLUMN,
+    TIME_COLUMN,
+    ...stream.values,
+  ];
+  const selected = cells.map((column) => selectExpression(column));
+  if (stream.series === null) selected.splice(1, 0, 'null');
+  return {
+    reduced: (part) =>
+      isScatter(stream)
+        ? each(packedStrongest(stream, rows(part), bucket, '$6::int8'), 'r.series')
+        : each(packedM4(stream, rows(part), bucket, '$6::int8'), 'range.series_'),
+    whole: (part) => each(packedAll(stream, rows(part)), 'range.series_'),
+    packs: `select key, line, array_to_string(array_agg((extract(epoch from hour) / 3600)::int8 order by hour), ','),
+        ${[...joined, ...buckets].join(', ')}
+      from (select distinct on (key, line, hour) key, line, hour, rows, columns || array[]::bytea[] as columns from ${OWN_SCHEMA}.rollups
+        where stream = $1 and key = any($2::text[]) and hour >= ${instant('$3')} and hour < ${instant('$4')}
+          and width = any($5::int[])
+          and not exists (select from unnest($6::float8[], $7::float8[]) as span(from_, to_)
+            where ${instant('span.from_')} < hour + interval '1 hour' and ${instant('span.to_')} >= hour)
+        order by key, line, hour, width desc) packs
+      group by key, line`,
+    after: `select ${selected.join(', ')} from (
+        ${later(`${xid} >= $6::xid8`)} union all ${later(`${xid} = any($5::xid8[])`)}) t
+      order by ${TIME}, ${ID} limit ${MOST_AFTER_ROWS + 1}`,
+  };
+}
+
+const QUERIES: ReadonlyMap<StreamName, WindowQueries> = new Map(
+  STREAM_LIST.map((stream) => [stream.name, build(stream)]),
+);
+
+/** The queries of a stream. */
+export function windowQueries(stream: StreamDeclaration): WindowQueries {
+  return QUERIES.get(stream.name) ?? build(stream);
+}

@@ -1,0 +1,230 @@
+/**
+ * Reads a window of some channels: finished hours from the rollups, everything else reduced by the database from the rows,
+ * and reduces the whole again. M4 of what M4 kept of narrower buckets is M4 of all rows, so the seams do not show.
+ */
+import { bucketStart } from '../../../shared/m4.ts';
+import { keeperOf } from '../../../shared/reduce.ts';
+import type { StreamDeclaration } from '../../../shared/streams.ts';
+import type { ReducedLine } from '../../feed/reduced.ts';
+import { byName } from '../../feed/reduced.ts';
+import type { Queryable } from '../queryable.ts';
+import { readCells } from '../queryable.ts';
+import { ROLLED_STREAMS } from '../rollup/tables.ts';
+import type { IndexRange } from './ages.ts';
+import { joinPacks, type PackedRows, readPack, selectRows } from './pack.ts';
+import type { Plan, Window } from './plan.ts';
+import { HOUR_MS, type LinePacks, readLinePacks, type Span } from './rollups.ts';
+import { windowQueries } from './window-sql.ts';
+
+/** A line's rows in a window, before and after the reduction. */
+export type WindowLine = Omit<ReducedLine, 'arrived' | 'spacingMs'> & {
+  /** Rows in the window before the reduction. */
+  readonly total: number;
+  readonly reduced: boolean;
+};
+
+/** A range of raw rows that is to be read. */
+interface RawRange extends IndexRange, Span {}
+
+/** Packed rows with the line that they are of. */
+interface Piece {
+  readonly key: string;
+  readonly series: string | null;
+  readonly rows: PackedRows;
+}
+
+/** The lines of each key that have rows in the window, by name; keys without any are left out. */
+export async function readWindow(
+  client: Queryable,
+  plan: Plan,
+  window: Window,
+  ranges: readonly IndexRange[],
+): Promise<ReadonlyMap<string, readonly WindowLine[]>> {
+  const keys = [...new Set(ranges.map(({ key }) => key))];
+  const packs = plan.rollups && ROLLED_STREAMS.includes(plan.stream) ? await readPacks(client, plan, window, keys) : [];
+  const pieces = packs.flatMap(({ key, series, parts }) => parts.map((rows): Piece => ({ key, series, rows })));
+  pieces.push(...(await readRaw(client, plan, window, 'reduced', gaps(ranges, packs, window))));
+  const lines = group(pieces, window);
+  const byKey = new Map(keys.map((key) => [key, lines.filter((line) => line.key === key)]));
+  const cut: RawRange[] = [];
+  const found = new Map<string, WindowLine[]>();
+  for (const [key, own] of byKey) {
+    // A channel starts at one time: at a bucket's edge where any of its lines is reduced.
+    const start = own.some(({ total }) => total > window.buckets) ? window.edge : window.from;
+    for (const line of own) {
+      // Few rows in all, of which some were left out because others lie close to them.
+      if (isCut(line, window)) cut.push({ ...rangeOf(ranges, line), from: start, to: window.to });
+      else add(found, key, reduceLine(plan.stream, line, window, start));
+    }
+  }
+  for (const line of group(await readRaw(client, plan, window, 'whole', cut), window)) {
+    add(found, line.key, reduceLine(plan.stream, line, window, Number.NEGATIVE_INFINITY));
+  }
+  for (const own of found.values()) own.sort((a, b) => byName(a.name, b.name));
+  return found;
+}
+
+function add(found: Map<string, WindowLine[]>, key: string, line: WindowLine): void {
+  if (line.total === 0) return;
+  const own = found.get(key);
+  if (own === undefined) found.set(key, [line]);
+  else own.push(line);
+}
+
+/** The range of an index that a line is read by. */
+function rangeOf(ranges: readonly IndexRange[], { key, series }: LinePieces): IndexRange {
+  const range = ranges.find((other) => other.key === key && (other.part === 'key' || other.series === series));
+  return range ?? { key, series, part: 'key' };
+}
+
+async function readPacks(
+  client: Queryable,
+  { stream }: Plan,
+  { edge, to, bucketMs }: Window,
+  keys: readonly string[],
+): Promise<readonly LinePacks[]> {
+  // Rows from the end on are left out of a whole hour only by reading the hour's rows.
+  const end = Number.isFinite(to) ? Math.floor(to / HOUR_MS) * HOUR_MS : to;
+  return readLinePacks(client, stream, { keys, from: edge, to: end, bucketMs });
+}
+
+/** What no pack covers, as ranges of raw rows. */
+function gaps(lines: readonly IndexRange[], packs: readonly LinePacks[], { edge, to }: Window): readonly RawRange[] {
+  const packed = new Map(packs.map((line) => [nameOf(line.key, line.series), line.hours]));
+  return lines.flatMap((line) => {
+    const ranges: RawRange[] = [];
+    let from = edge;
+    const hours = packed.get(nameOf(line.key, line.series)) ?? new Set();
+    for (const hour of [...hours].sort((a, b) => a - b)) {
+      if (hour > from) ranges.push({ ...line, from, to: hour });
+      from = hour + HOUR_MS;
+    }
+    if (from < to) ranges.push({ ...line, from, to });
+    return ranges;
+  });
+}
+
+async function readRaw(
+  client: Queryable,
+  { stream }: Plan,
+  { bucketMs, buckets }: Window,
+  how: 'reduced' | 'whole',
+  ranges: readonly RawRange[],
+): Promise<readonly Piece[]> {
+  const pieces: Piece[] = [];
+  for (const part of ['key', 'line', 'nameless'] as const) {
+    const own = ranges.filter((range) => range.part === part);
+    if (own.length === 0) continue;
+    const query = windowQueries(stream)[how](part);
+    const bound = [
+      own.map(({ key }) => key),
+      own.map(({ series }) => series),
+      own.map(({ from }) => from),
+      own.map(({ to }) => to),
+      ...(how === 'reduced' ? [bucketMs, wholeLimit(buckets)] : []),
+    ];
+    for (const [number, series, rows, ...pack] of await readCells(client, { text: query }, bound)) {
+      const range = own[Number(number) - 1];
+      if (range === undefined || rows === '0') continue;
+      pieces.push({ key: range.key, series: series ?? null, rows: readPack(stream, pack) });
+    }
+  }
+  return pieces;
+}
+
+/** A line that may be the only one of its window stays whole up to so many rows. */
+function wholeLimit(buckets: number): number {
+  return Number.isFinite(buckets) ? buckets : Number.MAX_SAFE_INTEGER;
+}
+
+/** What was read of one line: in pieces, with the rows of each bucket by its start. */
+interface LinePieces {
+  readonly key: string;
+  readonly series: string | null;
+  readonly pieces: readonly PackedRows[];
+  readonly counts: ReadonlyMap<number, number>;
+  readonly total: number;
+}
+
+function group(pieces: readonly Piece[], window: Window): readonly LinePieces[] {
+  const lines = new Map<string, { key: string; series: string | null; pieces: PackedRows[] }>();
+  for (const { key, series, rows } of pieces) {
+    const name = nameOf(key, series);
+    const line = lines.get(name);
+    if (line === undefined) lines.set(name, { key, series, pieces: [rows] });
+    else line.pieces.push(rows);
+  }
+  return [...lines.values()].map((line) => {
+    const counts = countBuckets(line.pieces, window);
+    return { ...line, counts, total: [...counts.values()].reduce((sum, count) => sum + count, 0) };
+  });
+}
+
+/** Rows of each bucket of the window, by its start, in order of time. */
+function countBuckets(pieces: readonly PackedRows[], { bucketMs, edge }: Window): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const piece of pieces) {
+    for (const [at, start] of piece.starts.entries()) {
+      if (start < edge) continue;
+      const bucket = bucketStart(start, bucketMs);
+      counts.set(bucket, (counts.get(bucket) ?? 0) + (piece.counts[at] ?? 0));
+    }
+  }
+  return new Map([...counts].sort(([a], [b]) => a - b));
+}
+
+/** Whether a line that should be whole is not. */
+function isCut({ pieces, total }: LinePieces, { buckets }: Window): boolean {
+  const counted = ({ counts }: PackedRows): number => counts.reduce((sum, count) => sum + count, 0);
+  return total <= buckets && pieces.some((piece) => counted(piece) > piece.times.length);
+}
+
+/** Reduces a line that has more rows than it may, from `start` (epoch ms) on. */
+function reduceLine(
+  stream: StreamDeclaration,
+  { series, pieces, counts, total }: LinePieces,
+  { bucketMs, buckets }: Window,
+  start: number,
+): WindowLine {
+  const reduced = total > buckets;
+  const joined = joinPacks(reduced ? pieces.map((piece) => keep(stream, piece, bucketMs, start)) : pieces);
+  const rows = reduced ? keep(stream, joined, bucketMs, start) : selectRows(joined, indexesFrom(joined.times, start));
+  return {
+    name: series,
+    ids: [...rows.ids],
+    times: [...rows.times],
+    columns: rows.values.map((column) => Array.from(rows.times, (_, index) => column.json(index))),
+    starts: reduced ? [...counts.keys()] : [],
+    counts: reduced ? [...counts.values()] : [],
+    total: reduced ? total : rows.times.length,
+    reduced,
+  };
+}
+
+function keep(stream: StreamDeclaration, rows: PackedRows, bucketMs: number, start: number): PackedRows {
+  const first = indexesFrom(rows.times, start)[0] ?? rows.times.length;
+  const kept = keeperOf(stream)(
+    {
+      times: rows.times.subarray(first),
+      column: (name) => {
+        const at = stream.values.findIndex((value) => value.name === name);
+        return (
+          rows.values[at]?.numbers?.subarray(first) ?? new Float64Array(rows.times.length - first).fill(Number.NaN)
+        );
+      },
+    },
+    bucketMs,
+  );
+  return selectRows(
+    rows,
+    kept.map((index) => index + first),
+  );
+}
+
+function indexesFrom(times: Float64Array, start: number): number[] {
+  let first = 0;
+  while (first < times.length && (times[first] ?? 0) < start) first += 1;
+  return Array.from({ length: times.length - first }, (_, index) => first + index);
+}
+
+const nameOf = (key: string, series: string | null): string => JSON.stringify([key, series]);
