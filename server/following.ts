@@ -11,6 +11,7 @@ import { Doorbell, type DoorbellFault, type ProbeOutcome } from './db/doorbell.t
 import { inspect, reasonOf, type StreamInspection, shortfallOf } from './db/inspect.ts';
 import { OverlapLog } from './db/overlap.ts';
 import { errorCode, isDatabaseAway, isUnanswered } from './db/queryable.ts';
+import { RollupMaintainer } from './db/rollup/maintainer.ts';
 import { Runs, STANDBY } from './db/run.ts';
 import { CodedError, messageOf } from './errors.ts';
 import type { Hub } from './feed/hub.ts';
@@ -54,6 +55,7 @@ export class Following implements ServiceStatus {
   readonly #streams = new Map<StreamName, StreamStatus>(STREAM_NAMES.map((name) => [name, { state: 'starting' }]));
   /** When each stream was last rung for, by a clock that never goes back. */
   readonly #rungAt = new Map<StreamName, number>();
+  readonly #rollups: RollupMaintainer;
   #doorbell: Doorbell | null = null;
   /** What failed when it was tried last, with its message. */
   readonly #failing = new Map<string, string>();
@@ -68,6 +70,12 @@ export class Following implements ServiceStatus {
 
   constructor(options: FollowingOptions) {
     this.#options = options;
+    const { database, log, counters } = options;
+    this.#rollups = new RollupMaintainer({
+      connection: () => database.listenConnection(),
+      log,
+      count: (name, amount) => counters.add(name, amount),
+    });
   }
 
   get database(): 'up' | 'down' {
@@ -109,7 +117,11 @@ export class Following implements ServiceStatus {
     this.#stopped = true;
     clearInterval(this.#ticker);
     clearTimeout(this.#retry);
-    await Promise.all([this.#doorbell?.stop(), ...[...this.#pumps.values()].map((pump) => pump.stop())]);
+    await Promise.all([
+      this.#rollups.stop(),
+      this.#doorbell?.stop(),
+      ...[...this.#pumps.values()].map((pump) => pump.stop()),
+    ]);
   }
 
   #tick(): void {
@@ -134,6 +146,10 @@ export class Following implements ServiceStatus {
       }
       for (const inspection of streams) await this.#judge(inspection);
       this.#listen();
+      const exact = streams.filter(({ stream }) => this.#exact.get(stream) === true);
+      this.#rollups.follow(
+        exact.map(({ stream, hypertable, relkind }) => ({ stream, partitioned: hypertable || relkind === 'p' })),
+      );
     } catch (error) {
       this.#failed(error, INSPECTING);
       if (!this.#stopped) this.#retry = setTimeout(() => void this.#inspect(), RETRY_MS);
