@@ -65,8 +65,9 @@ export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: 
     return [
       `case when n${index} = n then 1 else ${end('min')} end`,
       `case when n${index} = n then n else ${end('max')} end`,
-      `array_position(vs${index}, low${index})`,
-      `array_position(vs${index}, high${index})`,
+      // Where nothing is finite, array_position would find a null.
+      `case when n${index} > 0 then array_position(vs${index}, low${index}) end`,
+      `case when n${index} > 0 then array_position(vs${index}, high${index}) end`,
     ];
   });
   const some = drawn.map(({ index }) => `n${index} > 0`).join(' or ');
