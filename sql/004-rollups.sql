@@ -64,8 +64,8 @@ create table if not exists alphapulse_dashboard.rollup_rewrites (
 -- transaction that touches them, so that a reader who sees the rows changed sees the note too.
 --
 -- It runs inside the statement of a writer that knows nothing of the dashboard, so it must not fail and needs no right of
--- the writer. Without transition tables (hypertables of TimescaleDB before 2.18) it cannot know which rows were touched,
--- if any: then all of them are.
+-- the writer. Without transition tables (hypertables: none for deletes, and none at all before TimescaleDB 2.18) it cannot
+-- know which rows were touched, if any: then all of them are.
 
 create or replace function alphapulse_dashboard.note_rewrite() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp

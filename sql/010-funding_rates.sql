@@ -106,6 +106,14 @@ create or replace trigger alphapulse_dashboard_deleted after delete on funding_r
 create or replace trigger alphapulse_dashboard_truncated after truncate on funding_rates
   for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
 
+-- step: rewrites, hypertable
+create or replace trigger alphapulse_dashboard_updated after update on funding_rates referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+create or replace trigger alphapulse_dashboard_deleted after delete on funding_rates
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on funding_rates
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on funding_rates
   for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind');

@@ -106,6 +106,14 @@ create or replace trigger alphapulse_dashboard_deleted after delete on anomalies
 create or replace trigger alphapulse_dashboard_truncated after truncate on anomalies
   for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
 
+-- step: rewrites, hypertable
+create or replace trigger alphapulse_dashboard_updated after update on anomalies referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+create or replace trigger alphapulse_dashboard_deleted after delete on anomalies
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on anomalies
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on anomalies
   for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind');

@@ -114,6 +114,14 @@ create or replace trigger alphapulse_dashboard_deleted after delete on performan
 create or replace trigger alphapulse_dashboard_truncated after truncate on performance_metrics
   for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
 
+-- step: rewrites, hypertable
+create or replace trigger alphapulse_dashboard_updated after update on performance_metrics referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+create or replace trigger alphapulse_dashboard_deleted after delete on performance_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on performance_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on performance_metrics
   for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind');

@@ -123,6 +123,14 @@ create or replace trigger alphapulse_dashboard_deleted after delete on signal_pr
 create or replace trigger alphapulse_dashboard_truncated after truncate on signal_predictions
   for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
 
+-- step: rewrites, hypertable
+create or replace trigger alphapulse_dashboard_updated after update on signal_predictions referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+create or replace trigger alphapulse_dashboard_deleted after delete on signal_predictions
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on signal_predictions
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on signal_predictions
   for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind');

@@ -85,6 +85,14 @@ create or replace trigger alphapulse_dashboard_deleted after delete on system_me
 create or replace trigger alphapulse_dashboard_truncated after truncate on system_metrics
   for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics');
 
+-- step: rewrites, hypertable
+create or replace trigger alphapulse_dashboard_updated after update on system_metrics referencing old table as old_rows new table as new_rows
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics');
+create or replace trigger alphapulse_dashboard_deleted after delete on system_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics', 'blind');
+create or replace trigger alphapulse_dashboard_truncated after truncate on system_metrics
+  for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics');
+
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on system_metrics
   for each statement execute function alphapulse_dashboard.note_rewrite('system_metrics', 'blind');

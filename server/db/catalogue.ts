@@ -20,6 +20,8 @@ export interface RewriteTrigger {
   readonly type: number;
 }
 
+const DELETED_TRIGGER = 'alphapulse_dashboard_deleted';
+
 /** The triggers on every table that note rewritten rows. */
 export const REWRITE_TRIGGERS: readonly RewriteTrigger[] = [
   {
@@ -28,7 +30,7 @@ export const REWRITE_TRIGGERS: readonly RewriteTrigger[] = [
     referencing: ' referencing old table as old_rows new table as new_rows',
     type: 16,
   },
-  { name: 'alphapulse_dashboard_deleted', event: 'delete', referencing: ' referencing old table as old_rows', type: 8 },
+  { name: DELETED_TRIGGER, event: 'delete', referencing: ' referencing old table as old_rows', type: 8 },
   { name: 'alphapulse_dashboard_truncated', event: 'truncate', referencing: '', type: 32 },
 ];
 
@@ -82,6 +84,8 @@ const tableSchema = z.object({
   doorbell: z.enum(['absent', 'ready', 'faulty']),
   /** The same of the triggers that note rewritten rows; all must be there. */
   rewrites: z.enum(['absent', 'ready', 'faulty']),
+  /** Whether the one for deletes has a transition table. */
+  seesDeleted: z.boolean(),
 });
 const streamRow = z.object({
   facts: z.object({
@@ -206,7 +210,9 @@ const STREAMS_QUERY = `
             and tg.tgargs = convert_to(asked.stream, 'UTF8') || '\\x00'::bytea then 'ready' else 'faulty' end
         from pg_trigger tg join pg_proc p on p.oid = tg.tgfoid join pg_namespace pn on pn.oid = p.pronamespace
         where tg.tgrelid = c.oid and tg.tgname = $4 and not tg.tgisinternal), 'absent'),
-      'rewrites', ${rewritesOf('c.oid', 'asked.stream')}
+      'rewrites', ${rewritesOf('c.oid', 'asked.stream')},
+      'seesDeleted', exists (
+        select from pg_trigger tg where tg.tgrelid = c.oid and tg.tgname = '${DELETED_TRIGGER}' and tg.tgoldtable is not null)
     ) end) as facts
   from unnest($1::text[], $2::text[]) with ordinality as asked(stream, name, place)
   left join pg_class c on c.oid = to_regclass(quote_ident(asked.name))

@@ -15,7 +15,10 @@ const files = readSqlFiles(join(packageRoot(), 'sql'));
 const usual: PlanOptions = { leave: new Set(), doorbell: true };
 
 /** A database with or without TimescaleDB, with the tables that `tableOf` gives. */
-function facts(timescaledb: boolean, tableOf: (stream: StreamDeclaration) => TableFacts | null): MigrationFacts {
+function facts(
+  timescaledb: boolean | string,
+  tableOf: (stream: StreamDeclaration) => TableFacts | null,
+): MigrationFacts {
   const streams = STREAM_LIST.map(
     (stream): StreamFacts => ({
       stream: stream.name,
@@ -28,7 +31,7 @@ function facts(timescaledb: boolean, tableOf: (stream: StreamDeclaration) => Tab
       server: {
         versionNumber: 170_000,
         inRecovery: false,
-        timescaledb: timescaledb ? '2.20.0' : null,
+        timescaledb: typeof timescaledb === 'string' ? timescaledb : timescaledb ? '2.20.0' : null,
         timescaledbSchema: timescaledb ? 'extensions' : null,
         role: 'alphapulse',
         database: 'alphapulse',
@@ -63,6 +66,7 @@ function table(stream: StreamDeclaration, more: Partial<TableFacts> = {}): Table
     indexes: [],
     doorbell: 'absent',
     rewrites: 'absent',
+    seesDeleted: false,
     partitions: [],
     hypertable: false,
     ...more,
@@ -127,6 +131,46 @@ describe('with TimescaleDB', () => {
     );
     expect(sql).toContain('drop index if exists "public"."dashboard_anomalies_cursor"');
     expect(sql).not.toContain('concurrently');
+  });
+});
+
+describe('the triggers that note rewritten rows', () => {
+  const rewriteTriggers = (timescaledb: string, more: Partial<TableFacts>): string[] => {
+    const known = facts(timescaledb, (stream) => table(stream, { doorbell: 'ready', ...more }));
+    return (
+      print(planSteps(files, known, usual)).match(
+        /create or replace trigger \w+_(updated|deleted) [^;]+funding_rates[^;]+;/g,
+      ) ?? []
+    );
+  };
+
+  it('see what is rewritten in a plain table', () => {
+    const [updated, deleted] = rewriteTriggers('2.28.3', {});
+    expect(updated).toContain('referencing old table as old_rows new table as new_rows');
+    expect(deleted).toContain('referencing old table as old_rows');
+  });
+
+  it('see no deletes in a hypertable, because TimescaleDB would refuse to compress it', () => {
+    const [updated, deleted] = rewriteTriggers('2.18.0', { hypertable: true });
+    expect(updated).toContain('referencing old table as old_rows new table as new_rows');
+    expect(deleted).not.toContain('referencing');
+    expect(deleted).toContain(", 'blind')");
+  });
+
+  it('see nothing in a hypertable of TimescaleDB before 2.18, which has no transition tables', () => {
+    const both = rewriteTriggers('2.17.2', { hypertable: true });
+    expect(both).toHaveLength(2);
+    for (const trigger of both) {
+      expect(trigger).not.toContain('referencing');
+      expect(trigger).toContain(", 'blind')");
+    }
+  });
+
+  it('are made again where a table became a hypertable under them, and there alone', () => {
+    const ready = { rewrites: 'ready', seesDeleted: true } as const;
+    expect(rewriteTriggers('2.28.3', { ...ready, hypertable: true })).toHaveLength(2);
+    expect(rewriteTriggers('2.28.3', ready)).toEqual([]);
+    expect(rewriteTriggers('2.28.3', { rewrites: 'ready', hypertable: true })).toEqual([]);
   });
 });
 

@@ -8,7 +8,7 @@ import {
   type StreamDeclaration,
   TIME_COLUMN,
 } from '../../../shared/streams.ts';
-import { DOORBELL_TRIGGER, OWN_SCHEMA, REWRITE_FUNCTION, REWRITE_TRIGGERS } from '../catalogue.ts';
+import { DOORBELL_TRIGGER, OWN_SCHEMA, REWRITE_FUNCTION, REWRITE_TRIGGERS, type RewriteTrigger } from '../catalogue.ts';
 import { cursorIndex, declaredIndexes, type NeededIndex } from '../indexes.ts';
 
 const ORIGIN = '-- Generated from shared/streams.ts by server/db/generate-sql.ts; edit those.';
@@ -59,8 +59,10 @@ function streamSql(stream: StreamDeclaration): string {
       `create or replace trigger ${DOORBELL_TRIGGER} after insert on ${table}\n` +
         `  for each statement execute function ${OWN_SCHEMA}.ring('${stream.name}');`,
     ],
-    ['rewrites', rewriteTriggers(stream, true)],
-    ['rewrites, without transition tables', rewriteTriggers(stream, false)],
+    ['rewrites', rewriteTriggers(stream, ['update', 'delete'])],
+    // TimescaleDB deletes compressed rows unseen: with transition tables for deletes it would refuse compression.
+    ['rewrites, hypertable', rewriteTriggers(stream, ['update'])],
+    ['rewrites, without transition tables', rewriteTriggers(stream, [])],
     ['remove rewrites', REWRITE_TRIGGERS.map(({ name }) => `drop trigger if exists ${name} on ${table};`).join('\n')],
     // Where the triggers were not, rows may have been rewritten unnoticed: the packs are not to be believed any more.
     ['void rollups', `delete from ${OWN_SCHEMA}.rollup_state where stream = '${stream.name}';`],
@@ -107,11 +109,16 @@ function indexSections(stream: StreamDeclaration, index: NeededIndex): [string, 
   ];
 }
 
-function rewriteTriggers({ name: stream, table }: StreamDeclaration, transition: boolean): string {
+/** `seeing`: the events whose triggers get transition tables. */
+function rewriteTriggers(
+  { name: stream, table }: StreamDeclaration,
+  seeing: readonly RewriteTrigger['event'][],
+): string {
   const triggers = REWRITE_TRIGGERS.map(({ name, event, referencing }) => {
-    const blind = referencing !== '' && !transition;
+    const sees = seeing.includes(event);
+    const blind = referencing !== '' && !sees;
     return (
-      `create or replace trigger ${name} after ${event} on ${table}${transition ? referencing : ''}\n` +
+      `create or replace trigger ${name} after ${event} on ${table}${sees ? referencing : ''}\n` +
       `  for each statement execute function ${OWN_SCHEMA}.${REWRITE_FUNCTION}('${stream}'${blind ? ", 'blind'" : ''});`
     );
   });

@@ -154,6 +154,11 @@ function hasTransitionTables(timescaledb: string | null): boolean {
   return major > 2 || (major === 2 && minor >= 18);
 }
 
+function rewritesTitle(hypertable: boolean, timescaledb: string | null): string {
+  if (!hypertable) return 'rewrites';
+  return hasTransitionTables(timescaledb) ? 'rewrites, hypertable' : 'rewrites, without transition tables';
+}
+
 interface StreamPlan {
   readonly stream: StreamDeclaration;
   readonly table: StreamFacts['table'];
@@ -179,10 +184,10 @@ function streamPlan(files: SqlFiles, facts: MigrationFacts, entry: StreamFacts, 
   const remember = stepSql(files, PARTS_FILE, 'remember table', { table: stream.table });
   const column = table === null ? 'absent' : cursorColumnState(table);
   const bell = table?.doorbell ?? 'absent';
-  const rewrites = table?.rewrites ?? 'absent';
   const hypertable = table === null ? server.timescaledb !== null : table.hypertable;
-  const rewriteTitle =
-    hypertable && !hasTransitionTables(server.timescaledb) ? 'rewrites, without transition tables' : 'rewrites';
+  // A table that was made a hypertable since has a trigger that would keep it from being compressed.
+  const rewrites = table?.hypertable && table.seesDeleted ? 'faulty' : (table?.rewrites ?? 'absent');
+  const rewriteTitle = rewritesTitle(hypertable, server.timescaledb);
   const cursor = {
     absent: [strong(`${sql('cursor column')}\n${sql('cursor default')}`)],
     'without default': [strong(sql('cursor default'))],
