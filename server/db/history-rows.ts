@@ -40,8 +40,6 @@ const FIRST_SLICE_MS = 1000;
 const MOST_GROWTH = 16;
 /** A slice that would be longer takes all that is left. */
 const LONGEST_SLICE_MS = 365 * 86_400_000;
-/** The highest that PostgreSQL has room for. */
-const HIGHEST_ID = '9223372036854775807';
 /** The next slice is to hold a page; a little more, because rows are not spread evenly. */
 const MARGIN = 1.2;
 
@@ -53,9 +51,7 @@ export async function* newestRows(
 ): AsyncGenerator<readonly StreamRow[]> {
   const codec = rowCodec(stream);
   const scope = await scopeOf(db, stream, request);
-  const pages =
-    rangesOf(scope) > FEW_RANGES ? bySlices(db, stream, scope, request) : byPages(db, stream, scope, request);
-  for await (const { rows } of pages) {
+  for await (const rows of pagesOf(db, stream, scope, request)) {
     const parsed = rows.flatMap((cells) => codec.parse(cells) ?? []);
     if (parsed.length > 0) yield parsed;
   }
@@ -122,68 +118,56 @@ async function readPage(
   return { rows: found.map((cells) => cells.slice(1)), more: count > found.length || count >= rows };
 }
 
-/** Few ranges: each is read from where the page before ended. */
-async function* byPages(
-  db: Queryable,
-  stream: StreamDeclaration,
-  scope: RowsScope,
-  { from, below, limit }: RowsRequest,
-): AsyncGenerator<Page> {
-  let left = limit ?? Number.POSITIVE_INFINITY;
-  let edge = below;
-  while (left > 0) {
-    const page = await readPage(db, stream, scope, { from, below: edge }, Math.min(PAGE_ROWS, left));
-    yield page;
-    const last = lastPlace(page.rows);
-    if (!page.more || last === null) return;
-    left -= page.rows.length;
-    edge = { place: last };
-  }
-}
-
 /**
- * Many ranges: all of them are read slice of time by slice of time, each about as long as makes a page. So a page costs one
- * look into each range and the rows that it has, however many there are of each, and touches the chunks of its slice alone.
+ * The pages of a scope, slice of time by slice of time, each about as long as makes a page. So a page costs one look into
+ * each range and the rows that it has, however many there are of each and however the planner reads them, and it touches
+ * the chunks of its slice alone. The first slice of few ranges is all the time there is: it is one page of each at most.
  */
-async function* bySlices(
+async function* pagesOf(
   db: Queryable,
   stream: StreamDeclaration,
   scope: RowsScope,
   { from, below, limit }: RowsRequest,
-): AsyncGenerator<Page> {
-  const pageRows = Math.min(MOST_PAGE_ROWS, Math.max(PAGE_ROWS, ROWS_A_RANGE * rangesOf(scope)));
+): AsyncGenerator<readonly Cells[]> {
+  const ranges = rangesOf(scope);
+  const many = ranges > FEW_RANGES;
+  const pageRows = Math.min(MOST_PAGE_ROWS, Math.max(PAGE_ROWS, ROWS_A_RANGE * ranges));
   let left = limit ?? Number.POSITIVE_INFINITY;
   let edge = below;
-  let top = edge !== null && 'place' in edge ? millis(edge.place) : await newestBelow(db, stream, scope, edge);
-  let slice = FIRST_SLICE_MS;
+  /** At or above everything that is left, in epoch ms; null where nothing is. */
+  let top = many ? await topOf(db, stream, scope, edge) : Number.POSITIVE_INFINITY;
+  let slice = many ? FIRST_SLICE_MS : Number.POSITIVE_INFINITY;
   while (left > 0 && top !== null) {
-    const rows = Math.min(pageRows, left);
-    const least: number | null =
-      slice > LONGEST_SLICE_MS ? from : Math.max(top - slice, from ?? Number.NEGATIVE_INFINITY);
-    const page = await readPage(db, stream, scope, { from: least, below: edge }, rows);
-    if (page.rows.length > 0) yield page;
-    left -= page.rows.length;
-    const last = lastPlace(page.rows);
-    if (page.more && last !== null) {
+    const wanted = Math.min(pageRows, left);
+    const all = slice > LONGEST_SLICE_MS || top - slice <= (from ?? Number.NEGATIVE_INFINITY);
+    const least: number | null = all ? from : top - slice;
+    const { rows, more } = await readPage(db, stream, scope, { from: least, below: edge }, wanted);
+    const first = placeIn(rows.at(0));
+    const last = placeIn(rows.at(-1));
+    if (first !== null && last !== null) yield rows;
+    left -= rows.length;
+    if (more && first !== null && last !== null) {
       edge = { place: last };
-      slice = Math.max(1, ((top - millis(last)) * rows * MARGIN) / page.rows.length);
       top = millis(last);
+      slice = Math.max(1, ((millis(first) - top) * pageRows * MARGIN) / rows.length);
+    } else if (all || least === null) {
+      return;
     } else {
-      if (least === from || least === null) return;
       edge = { ms: least };
       top = least;
-      slice *= Math.min(MOST_GROWTH, Math.max(1, (rows * MARGIN) / Math.max(1, page.rows.length)));
+      slice *= Math.min(MOST_GROWTH, Math.max(1, (pageRows * MARGIN) / Math.max(1, rows.length)));
     }
   }
 }
 
 /** Epoch ms at or above the newest row below an edge; null where there is none. */
-async function newestBelow(
+async function topOf(
   db: Queryable,
   stream: StreamDeclaration,
   scope: RowsScope,
   below: Edge | null,
 ): Promise<number | null> {
+  if (below !== null && 'place' in below) return millis(below.place);
   // Of any series where the index does not tell them apart: the newest of a rare one could be far to seek.
   const sought: RowsScope = scope.kind === 'keys' ? { ...scope, series: null } : scope;
   const { text, values } = newestQuery(stream, { scope: sought, below });
@@ -191,10 +175,8 @@ async function newestBelow(
   return newest === null ? null : Number(newest);
 }
 
-function lastPlace(rows: readonly Cells[]): RowPlace | null {
-  const last = rows.at(-1);
-  // A row without an id sorts before all others of its time: they go on below an id that none of them has.
-  return last === undefined ? null : placeOf({ id: last[0] ?? HIGHEST_ID, cells: last });
+function placeIn(cells: Cells | undefined): RowPlace | null {
+  return cells?.[0] == null ? null : placeOf({ id: cells[0], cells });
 }
 
 function millis({ micros }: RowPlace): number {

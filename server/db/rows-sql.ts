@@ -118,10 +118,11 @@ function foundRows(
   return `select r.* from (${parts.join(' union all ')}) r`;
 }
 
-/** The condition on time and place; infinite timestamps are refused by every stream (F8). */
+/** The condition on time and place. Rows of infinite time are refused by every stream (F8), and those without an id. */
 function between({ from, below }: Pick<PageRequest, 'from' | 'below'>, bind: (value: unknown) => string): string {
   const instant = (ms: number): string => `to_timestamp(${bind(ms)}::float8 / 1000)`;
-  const least = from === null ? `t.${TIME} > '-infinity'` : `t.${TIME} >= ${instant(from)}`;
+  const since = from === null ? `t.${TIME} > '-infinity'` : `t.${TIME} >= ${instant(from)}`;
+  const least = `t.${ID} is not null and ${since}`;
   if (below === null) return `${least} and t.${TIME} < 'infinity'`;
   if ('ms' in below) return `${least} and t.${TIME} < ${instant(below.ms)}`;
   const { micros, id } = below.place;

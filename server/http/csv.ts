@@ -43,11 +43,11 @@ function quoted(text: string): string {
 
 /** `1768480220123.456000` (epoch ms) -> `2026-01-15T12:30:20.123456Z`; infinities stay words. */
 export function isoTime(epochMs: string): string {
-  const ms = Math.floor(Number(epochMs));
-  if (Math.abs(ms) > CALENDAR_MS) return epochMs;
   const [whole = '', fraction = ''] = epochMs.split('.');
-  let micros = Number(fraction.slice(0, 3).padEnd(3, '0'));
+  const micros = Number(fraction.slice(0, 3).padEnd(3, '0'));
   // Before the epoch the fraction counts backwards.
-  if (whole.startsWith('-') && micros > 0) micros = 1000 - micros;
-  return `${new Date(ms).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+  const before = whole.startsWith('-') && micros > 0;
+  const ms = Number(whole) - (before ? 1 : 0);
+  if (!(Math.abs(ms) <= CALENDAR_MS)) return epochMs;
+  return `${new Date(ms).toISOString().slice(0, -1)}${String(before ? 1000 - micros : micros).padStart(3, '0')}Z`;
 }

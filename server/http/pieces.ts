@@ -25,10 +25,11 @@ export async function sendPieces(
   reply: FastifyReply,
   pieces: AsyncGenerator<string>,
   mediaType: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<FastifyReply> {
   const first = await pieces.next();
   const start = first.value ?? '';
-  reply.header('cache-control', 'no-store').type(mediaType);
+  reply.header('cache-control', 'no-store').headers(headers).type(mediaType);
   if (start.length < PIECE) return reply.send(start);
   const all = async function* (): AsyncGenerator<string> {
     yield start;

@@ -85,10 +85,10 @@ export const rowsRoutes: FastifyPluginAsync<RowsDeps> = async (app, { db, status
       requireUsable(status, stream);
       // A CSV is a file and no page: without a limit it is everything.
       const whole = { ...asked, limit: query.limit === undefined ? null : asked.limit };
-      reply.header('content-disposition', `attachment; filename="${fileName(stream, asked, now())}"`);
+      const headers = { 'content-disposition': `attachment; filename="${fileName(stream, asked, now())}"` };
       // Who asks for the head alone does not want the table to be read.
-      if (method === 'HEAD') return reply.type(CSV_TYPE).header('cache-control', 'no-store').send();
-      return sendPieces(reply, gather(csvOf(db, stream, whole)), CSV_TYPE);
+      const pieces = method === 'HEAD' ? nothing() : csvOf(db, stream, whole);
+      return sendPieces(reply, gather(pieces), CSV_TYPE, headers);
     },
   );
 
@@ -145,33 +145,30 @@ function requestOf({ key, series, from, to, cursor }: Asked, limit: number | nul
 async function* pageOf(db: Database, stream: StreamDeclaration, asked: Asked): AsyncGenerator<string> {
   const { encode } = rowCodec(stream);
   const limit = asked.limit ?? Number.POSITIVE_INFINITY;
-  let given = 0;
+  let found = 0;
   let last: StreamRow | null = null;
-  let more = false;
   yield '{"rows":[';
-  // One row more than is wanted tells whether there is a next page.
+  // One row more than is wanted tells whether there may be a next page.
   for await (const rows of newestRows(db, stream, requestOf(asked, limit + 1))) {
     const piece: string[] = [];
     for (const row of rows) {
+      found += 1;
       // Rows of one place stay together: a cursor can only stand behind all of them.
-      if (given >= limit && (last === null || !samePlace(row, last))) {
-        more = true;
-        break;
-      }
-      piece.push(`${given === 0 ? '' : ','}${encode(row, 'full')}`);
-      given += 1;
+      if (found > limit && (last === null || !samePlace(row, last))) break;
+      piece.push(`${last === null ? '' : ','}${encode(row, 'full')}`);
       last = row;
     }
     yield piece.join('');
-    if (more) break;
   }
-  const next = more && last !== null ? JSON.stringify(encodeRowCursor(stream.name, placeOf(last))) : 'null';
-  yield `],"next_cursor":${next}}`;
+  const next = found > limit && last !== null ? encodeRowCursor(stream.name, placeOf(last)) : null;
+  yield `],"next_cursor":${JSON.stringify(next)}}`;
 }
 
 function samePlace(a: StreamRow, b: StreamRow): boolean {
   return a.id === b.id && a.cells[1] === b.cells[1];
 }
+
+async function* nothing(): AsyncGenerator<string> {}
 
 /** Rows as the lines of a CSV. */
 async function* csvOf(db: Database, stream: StreamDeclaration, asked: Asked): AsyncGenerator<string> {

@@ -39,7 +39,7 @@ export function parseKnown<T extends z.ZodObject>(schema: T, input: Readonly<Rec
   if (result.success && unknown.length === 0) return result.data;
   throw badRequest([
     ...unknown.map((name) => ({
-      path: shown(name),
+      path: name.slice(0, SHOWN),
       message: `no parameter of this address; there are ${known.join(', ')}`,
     })),
     ...(result.error?.issues ?? []).map(({ path, message }) => ({ path: path.map(String).join('.'), message })),

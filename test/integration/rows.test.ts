@@ -1,0 +1,465 @@
+/** Rows out of the REST interface against a real database: pages while rows are written, of one key and of all, and CSV. */
+import { once } from 'node:events';
+import { get as httpGet, type IncomingMessage } from 'node:http';
+import { parse } from 'csv-parse/sync';
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { STREAM_LIST, STREAM_NAMES } from '../../shared/streams.ts';
+import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
+import { pick, seeded, seeds, withSeed } from '../support/random.ts';
+import { type RestApp, restApp } from '../support/rest.ts';
+
+const FILE = 'test/integration/rows.test.ts';
+const NOW = Date.UTC(2026, 0, 15, 12, 30, 20);
+const page = z.object({
+  rows: z.array(z.looseObject({ id: z.number(), timestamp: z.number() })),
+  next_cursor: z.nullable(z.string()),
+});
+type Row = z.infer<typeof page>['rows'][number];
+
+let database: TestDatabase;
+let client: pg.Client;
+let rest: RestApp;
+
+beforeAll(async () => {
+  database = await freshDatabase({ migrated: true });
+  client = await database.connect();
+  rest = await restApp(database.config, { now: () => NOW });
+});
+afterAll(async () => {
+  await rest?.close();
+  await database?.drop();
+});
+beforeEach(async () => {
+  await client.query(`truncate ${STREAM_LIST.map(({ table }) => table).join(', ')} restart identity`);
+  rest.status.streams.clear();
+  rest.status.database = 'up';
+});
+
+const get = (url: string) => rest.app.inject({ method: 'GET', url });
+
+/** Reads pages until there is none; `between` runs after each. */
+async function pages(url: string, between: () => Promise<void> = async () => {}): Promise<Row[]> {
+  const rows: Row[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const reply = await get(`${url}${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    expect(reply.statusCode, reply.body).toBe(200);
+    const { rows: more, next_cursor: next } = page.parse(reply.json());
+    rows.push(...more);
+    cursor = next;
+    await between();
+  }
+  return rows;
+}
+
+/** Ids in the order of pages, as the database sorts them. */
+async function idsOf(table: string, where = 'true'): Promise<number[]> {
+  const { rows } = await client.query<{ id: number }>(
+    `select id from ${table} where ${where} and "timestamp" > '-infinity' and "timestamp" < 'infinity'
+     order by "timestamp" desc, id desc`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+const idsIn = (rows: readonly Row[]): number[] => rows.map(({ id }) => id);
+
+const idsOfCsv = (text: string): number[] =>
+  z
+    .array(z.object({ id: z.coerce.number() }))
+    .parse(parse(text, { columns: true }))
+    .map(({ id }) => id);
+
+/** Times a microsecond apart, equal ones, hours ahead, years ago, and in clusters. */
+function randomTime(random: () => number): string {
+  const offset = pick(random, [
+    0,
+    0,
+    0,
+    -1,
+    -60_000,
+    -3_600_000,
+    5 * 3_600_000,
+    -400 * 86_400_000,
+    -80 * 365 * 86_400_000,
+  ]);
+  const micros = Math.floor(random() * pick(random, [2, 5, 1000, 100_000_000]));
+  return `(timestamptz '2026-01-15 12:30:20Z' + interval '${offset} ms' - interval '${micros} us')`;
+}
+
+async function insertRandom(random: () => number, table: string, lines: number, count: number): Promise<void> {
+  const values = Array.from({ length: count }, () => {
+    const key = Math.floor(random() * lines);
+    return `(${randomTime(random)}, 'K${key % 40}/USDT', 'e${key % 3}', 1)`;
+  });
+  const columns: Readonly<Record<string, string>> = {
+    funding_rates: 'symbol, exchange, funding_rate',
+    anomalies: 'symbol, data_type, value, z_score',
+    performance_metrics: 'symbol, strategy_id, pnl',
+    system_metrics: 'metric_name, metric_unit, metric_value',
+  };
+  const rows = table === 'anomalies' ? values.map((value) => value.replace(/, 1\)$/, ', 1, 2)')) : values;
+  await client.query(`insert into ${table} ("timestamp", ${columns[table]}) values ${rows.join(', ')}`);
+}
+
+describe.each(seeds(1))('pages of rows (seed %d)', (seed) => {
+  const cases = ['funding_rates', 'anomalies', 'performance_metrics', 'system_metrics'].flatMap((table) => [
+    { table, query: '', lines: 3, where: 'true' },
+    { table, query: '', lines: 400, where: 'true' },
+    { table, query: '&key=K1/USDT', lines: 6, where: 'K1' },
+    { table, query: '&from=2026-01-15T11:30:20Z&to=2026-01-15T12:30:20%2B00:00', lines: 400, where: 'range' },
+  ]);
+
+  it.each(cases)(
+    'of $table ($lines lines) $query have every row once, in order, while rows are written',
+    async (one) => {
+      await withSeed(seed, FILE, async () => {
+        const random = seeded(seed);
+        const { table, query, lines } = one;
+        const keyColumn = table === 'system_metrics' ? 'metric_name' : 'symbol';
+        const conditions: Readonly<Record<string, string>> = {
+          true: 'true',
+          K1: `${keyColumn} = 'K1/USDT'`,
+          range: `"timestamp" >= '2026-01-15 11:30:20Z' and "timestamp" < '2026-01-15 12:30:20Z'`,
+        };
+        const where = conditions[one.where] ?? 'false';
+        for (let part = 0; part < 3; part += 1) await insertRandom(random, table, lines, 400);
+        await client.query(`analyze ${table}`);
+        const url = `/api/streams/${table}/rows?limit=${pick(random, [1, 37, 100, 250].slice(1))}${query}`;
+        expect(idsIn(await pages(url))).toEqual(await idsOf(table, where));
+
+        const before = await idsOf(table, where);
+        const rows = await pages(url, () => insertRandom(random, table, lines, 25));
+        const ids = idsIn(rows);
+        expect(new Set(ids).size, 'rows given twice').toBe(ids.length);
+        expect(
+          before.filter((id) => !ids.includes(id)),
+          'rows lost',
+        ).toEqual([]);
+        const after = await idsOf(table, where);
+        expect(ids, 'order').toEqual(after.filter((id) => ids.includes(id)));
+      });
+    },
+  );
+});
+
+describe('a page', () => {
+  it('is of one series where it is asked for, in any stream that has some', async () => {
+    for (const [table, series] of [
+      ['funding_rates', 'exchange'],
+      ['anomalies', 'data_type'],
+    ] as const) {
+      await insertRandom(seeded(1), table, 400, 300);
+      expect(idsIn(await pages(`/api/streams/${table}/rows?limit=50&series=e1`))).toEqual(
+        await idsOf(table, `${series} = 'e1'`),
+      );
+      expect(idsIn(await pages(`/api/streams/${table}/rows?limit=3&key=K1/USDT&series=e1`))).toEqual(
+        await idsOf(table, `${series} = 'e1' and symbol = 'K1/USDT'`),
+      );
+    }
+  });
+
+  it('is read alike with an index on the time and without one', async () => {
+    await insertRandom(seeded(2), 'anomalies', 400, 500);
+    const expected = await idsOf('anomalies');
+    expect(idsIn(await pages('/api/streams/anomalies/rows?limit=70'))).toEqual(expected);
+    await client.query('create index by_time on anomalies ("timestamp")');
+    expect(idsIn(await pages('/api/streams/anomalies/rows?limit=70'))).toEqual(expected);
+    await client.query('drop index by_time');
+  });
+
+  it('has rows whose series is null, and none of infinite time', async () => {
+    await client.query('alter table performance_metrics alter column strategy_id drop not null');
+    await client.query(
+      `insert into performance_metrics ("timestamp", symbol, strategy_id, pnl)
+       values (now(), 'A', null, 1), (now(), 'A', 's', 2), ('infinity', 'A', 's', 3), ('-infinity', 'A', null, 4)`,
+    );
+    const rows = await pages('/api/streams/performance_metrics/rows?limit=1');
+    expect(rows.map(({ pnl }) => pnl)).toEqual([2, 1]);
+    expect(idsIn(await pages('/api/streams/performance_metrics/rows?limit=1&key=A'))).toEqual([2, 1]);
+  });
+
+  it('keeps rows of one place together, where a table without a key has them', async () => {
+    await client.query('alter table system_metrics drop constraint system_metrics_pkey');
+    await client.query(
+      `insert into system_metrics (id, "timestamp", metric_name, metric_value)
+       select i / 3, to_timestamp(1700000000 + i / 3), 'm', i from generate_series(3, 32) i`,
+    );
+    const values = (await pages('/api/streams/system_metrics/rows?limit=4')).map(({ metric_value: value }) => value);
+    expect(values.length).toBe(30);
+    expect(new Set(values).size).toBe(30);
+    await client.query('alter table system_metrics alter column id drop not null');
+    await client.query(
+      `insert into system_metrics (id, "timestamp", metric_name, metric_value)
+       select null, to_timestamp(1700000005), 'm', i from generate_series(1, 3000) i`,
+    );
+    // No channel carries a row without an id; it must not hide the others of its time either.
+    expect(await pages('/api/streams/system_metrics/rows?limit=4')).toHaveLength(30);
+    await client.query('delete from system_metrics where id is null');
+    await client.query('truncate system_metrics');
+    await client.query('alter table system_metrics add primary key (id)');
+  });
+
+  it('F8 keeps digits and has documents whole, as many as fit into memory at a time', async () => {
+    await client.query(
+      `insert into signal_predictions ("timestamp", symbol, signal_type, confidence, features)
+       select to_timestamp(1700000000 + i), 'A', 't', 'NaN', jsonb_build_object('n', i, 'x',
+         (select string_agg(md5(i::text || '/' || j), '') from generate_series(1, 10000) j))
+       from generate_series(1, 30) i`,
+    );
+    const reply = await get('/api/streams/signal_predictions/rows');
+    expect(reply.body.length).toBeGreaterThan(30 * 320_000);
+    const { rows } = page.parse(reply.json());
+    expect(rows.map(({ id }) => id)).toEqual(Array.from({ length: 30 }, (_, index) => 30 - index));
+    expect(rows[0]).toMatchObject({ confidence: 'NaN', features: { n: 30 }, predicted_pnl: null });
+    await client.query(
+      `insert into funding_rates ("timestamp", symbol, exchange, funding_rate) values (to_timestamp(1.000001), 'A', 'e', 0.00000001)`,
+    );
+    const { body } = await get('/api/streams/funding_rates/rows');
+    expect(body).toContain('"timestamp":1000.001,');
+    expect(body).toContain('"funding_rate":0.00000001,"estimated_rate":null');
+    expect(body).toMatch(/\}\],"next_cursor":null\}$/);
+  });
+
+  it('says with the cursor whether another follows', async () => {
+    await insertRandom(seeded(3), 'anomalies', 5, 10);
+    const of = async (limit: number) => page.parse((await get(`/api/streams/anomalies/rows?limit=${limit}`)).json());
+    expect((await of(10)).next_cursor).toBeNull();
+    expect((await of(9)).next_cursor).toMatch(/^[\w-]+$/);
+    expect(await (await get('/api/streams/system_metrics/rows')).json()).toEqual({ rows: [], next_cursor: null });
+  });
+});
+
+describe('the short routes', () => {
+  it('give anomalies of a symbol and metrics of a name, or all, newest first from a time on', async () => {
+    await insertRandom(seeded(4), 'anomalies', 400, 200);
+    await insertRandom(seeded(4), 'system_metrics', 400, 200);
+    expect(idsIn(await pages('/api/anomalies?limit=60'))).toEqual(await idsOf('anomalies'));
+    expect(idsIn(await pages('/api/anomalies?symbol=K1/USDT'))).toEqual(await idsOf('anomalies', `symbol = 'K1/USDT'`));
+    expect(idsIn(await pages('/api/system-metrics?limit=60'))).toEqual(await idsOf('system_metrics'));
+    expect(idsIn(await pages(`/api/system-metrics?metric_name=K2/USDT&start_time=${NOW}`))).toEqual(
+      await idsOf('system_metrics', `metric_name = 'K2/USDT' and "timestamp" >= '2026-01-15 12:30:20Z'`),
+    );
+  });
+});
+
+describe('CSV', () => {
+  it('is parsed back to the rows of the table', async () => {
+    await client.query(
+      `insert into signal_predictions ("timestamp", symbol, signal_type, confidence, predicted_pnl, features, metadata, created_at)
+       select timestamptz '2026-01-15 12:30:20.123456Z' - (i / 3) * interval '1.000001 seconds', 'S' || i % 20, 'a "b", ' || i % 3,
+         i / 7.0, case i % 3 when 0 then null when 1 then 'NaN'::float8 else -i end,
+         case when i % 2 = 0 then jsonb_build_object('text', E'comma, "quote"\\r\\nline ' || i) end, '[]', null
+       from generate_series(1, 5000) i`,
+    );
+    const reply = await get('/api/streams/signal_predictions/rows?format=csv');
+    expect(reply.statusCode).toBe(200);
+    expect(reply.headers).toMatchObject({
+      'content-type': 'text/csv; charset=utf-8; header=present',
+      'content-disposition': 'attachment; filename="signal_predictions-20260115T123020Z.csv"',
+      'cache-control': 'no-store',
+    });
+    const { rows } = await client.query({
+      text: `select id::text, to_char("timestamp" at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), symbol, signal_type,
+        confidence::text, coalesce(predicted_pnl::text, ''), coalesce(features::text, ''), metadata::text, ''
+        from signal_predictions s order by s."timestamp" desc, s.id desc`,
+      rowMode: 'array',
+    });
+    const header = [
+      'id',
+      'timestamp',
+      'symbol',
+      'signal_type',
+      'confidence',
+      'predicted_pnl',
+      'features',
+      'metadata',
+      'created_at',
+    ];
+    expect(parse(reply.body, { recordDelimiter: '\r\n' })).toEqual([header, ...rows]);
+  });
+
+  it('is of what was asked for: key, series, range, limit, cursor', async () => {
+    await insertRandom(seeded(5), 'funding_rates', 400, 600);
+    const ids = async (query: string): Promise<number[]> => {
+      const reply = await get(`/api/streams/funding_rates/rows?format=csv${query}`);
+      expect(reply.statusCode, reply.body).toBe(200);
+      return idsOfCsv(reply.body);
+    };
+    const all = await idsOf('funding_rates');
+    expect(await ids('')).toEqual(all);
+    expect(await ids('&limit=100')).toEqual(all.slice(0, 100));
+    const { next_cursor: cursor } = page.parse((await get('/api/streams/funding_rates/rows?limit=150')).json());
+    expect(await ids(`&cursor=${cursor}`)).toEqual(all.slice(150));
+    expect(await ids('&key=K1/USDT&series=e1')).toEqual(
+      await idsOf('funding_rates', `symbol = 'K1/USDT' and exchange = 'e1'`),
+    );
+    const named = await get('/api/streams/funding_rates/rows?format=csv&key=K1/USDT:X%22%0D%0A&limit=1');
+    expect(named.statusCode).toBe(400);
+    const quoted = await get('/api/streams/funding_rates/rows?format=csv&key=BTC/"USDT&series=é&limit=1');
+    expect(quoted.headers['content-disposition']).toBe(
+      'attachment; filename="funding_rates-BTC-USDT---20260115T123020Z.csv"',
+    );
+    expect(quoted.body).toMatch(/^id,timestamp,symbol,exchange,[\w,]+\r\n$/);
+  });
+
+  it('answers HEAD without reading', async () => {
+    await client.query('begin');
+    await client.query('lock table funding_rates in access exclusive mode');
+    const reply = await rest.app.inject({ method: 'HEAD', url: '/api/streams/funding_rates/rows?format=csv' });
+    await client.query('rollback');
+    expect([reply.statusCode, reply.headers['content-type'], reply.body]).toEqual([
+      200,
+      'text/csv; charset=utf-8; header=present',
+      '',
+    ]);
+  });
+
+  describe('of a million characters and more, over a socket', () => {
+    let address: string;
+    beforeAll(async () => {
+      address = await rest.app.listen({ host: '127.0.0.1', port: 0 });
+    });
+    beforeEach(async () => {
+      await client.query(
+        `insert into anomalies ("timestamp", symbol, data_type, value, z_score, metadata)
+         select to_timestamp(1700000000 + i), 'S' || i % 5, 'd', i, 1, jsonb_build_object('text', repeat('x', 600))
+         from generate_series(1, 30000) i`,
+      );
+    });
+
+    const open = async (): Promise<IncomingMessage> => {
+      const request = httpGet(`${address}/api/streams/anomalies/rows?format=csv`, { agent: false });
+      const [response]: IncomingMessage[] = await once(request, 'response');
+      if (response === undefined) throw new Error('no response');
+      return response;
+    };
+    /** Connections that are in use. */
+    const busy = () => rest.pool.totalCount - rest.pool.idleCount;
+
+    it('holds no connection to the database while nobody takes it, and ends with a client that goes away', async () => {
+      const stalled = await open();
+      stalled.pause();
+      await expect.poll(() => [stalled.readableLength > 0, busy()], { timeout: 20_000 }).toEqual([true, 0]);
+      const { rows: before } = await client.query('select count(*) from anomalies');
+      expect(before).toEqual([{ count: '30000' }]);
+      stalled.destroy();
+      // All of the pool can be taken at once: nothing is left with who went away.
+      const clients = await Promise.all([rest.pool.connect(), rest.pool.connect(), rest.pool.connect()]);
+      for (const one of clients) one.release();
+    });
+
+    it('is whole', async () => {
+      const response = await open();
+      let text = '';
+      response.setEncoding('utf8');
+      for await (const chunk of response) text += chunk;
+      expect(idsOfCsv(text)).toEqual(await idsOf('anomalies'));
+    });
+
+    it('is cut, and not ended, where the database fails in between', async () => {
+      const response = await open();
+      response.pause();
+      await expect.poll(() => response.readableLength > 0).toBe(true);
+      await client.query('alter table anomalies rename to elsewhere');
+      const ended = (async () => {
+        for await (const _ of response);
+      })();
+      await expect(ended).rejects.toThrow(/aborted/);
+      await client.query('alter table elsewhere rename to anomalies');
+      expect((await get('/api/streams/anomalies/rows?limit=1')).statusCode).toBe(200);
+    });
+  });
+});
+
+describe('what is wrong', () => {
+  const rows = '/api/streams/funding_rates/rows';
+  const foreign = Buffer.from('anomalies 1 1').toString('base64url');
+  it.each([
+    [`${rows}?limit=0`, [['limit', /"0" is not accepted; give a whole number from 1 to 10000/]]],
+    [
+      `${rows}?limit=10001&key=`,
+      [
+        ['limit', /"10001"/],
+        ['key', /"" is not accepted; give a value of symbol, once/],
+      ],
+    ],
+    [`${rows}?key=a&key=b`, [['key', /\["a","b"\]/]]],
+    [`${rows}?series=%00`, [['series', /a value of exchange/]]],
+    ['/api/streams/system_metrics/rows?series=a', [['series', /system_metrics has no series/]]],
+    [
+      `${rows}?from=yesterday&to=2026-02-30`,
+      [
+        ['from', /"yesterday".*epoch milliseconds.*ISO 8601/],
+        ['to', /"2026-02-30"/],
+      ],
+    ],
+    [
+      `${rows}?from=&to=99999999999999999`,
+      [
+        ['from', /""/],
+        ['to', /"99999999999999999"/],
+      ],
+    ],
+    [`${rows}?from=2026-01-15&to=2026-01-14`, [['to', /"2026-01-14" is not after from, which is "2026-01-15"/]]],
+    [`${rows}?from=5&to=5`, [['to', /"5" is not after/]]],
+    [`${rows}?cursor=`, [['cursor', /"" is no cursor of funding_rates; give next_cursor/]]],
+    [`${rows}?cursor=abc`, [['cursor', /"abc"/]]],
+    [`${rows}?cursor=${foreign}`, [['cursor', /no cursor of funding_rates/]]],
+    [`${rows}?cursor=a&cursor=b`, [['cursor', /\["a","b"\]/]]],
+    [`${rows}?format=xml`, [['format', /"xml" is not accepted; give json or csv, once/]]],
+    [
+      `${rows}?symbol=BTC/USDT&limit=x`,
+      [
+        ['symbol', /no parameter.*key, series, from/],
+        ['limit', /"x"/],
+      ],
+    ],
+    [
+      '/api/anomalies?start_time=x&key=a',
+      [
+        ['start_time', /"x"/],
+        ['key', /there are symbol, start_time, limit, cursor/],
+      ],
+    ],
+    [
+      '/api/system-metrics?metric_name=&limit=-1',
+      [
+        ['metric_name', /""/],
+        ['limit', /"-1"/],
+      ],
+    ],
+  ] as const)('%.60s is 400, with every fault at once', async (url, faults) => {
+    const reply = await get(url);
+    expect(reply.statusCode).toBe(400);
+    expect(reply.headers['content-type']).toMatch(/^application\/problem\+json/);
+    const { errors } = z
+      .object({ errors: z.array(z.object({ path: z.string(), message: z.string() })) })
+      .parse(reply.json());
+    expect(errors.map(({ path }) => path).sort()).toEqual(faults.map(([path]) => path).sort());
+    for (const [path, message] of faults) expect(errors.find((one) => one.path === path)?.message).toMatch(message);
+  });
+
+  it('is 404 for a stream that there is not, 405 for another method, 503 for a stream or database that is off', async () => {
+    expect((await get('/api/streams/nothing/rows')).statusCode).toBe(404);
+    for (const url of [rows, `${rows}?format=csv`, '/api/anomalies', '/api/system-metrics']) {
+      for (const name of STREAM_NAMES) rest.status.streams.set(name, { state: 'off', reason: 'r', mend: 'm' });
+      expect((await get(url)).json(), url).toMatchObject({ status: 503, reason: 'r', mend: 'm' });
+      rest.status.streams.clear();
+      rest.status.database = 'down';
+      expect((await get(url)).statusCode, url).toBe(503);
+      rest.status.database = 'up';
+      expect((await rest.app.inject({ method: 'DELETE', url })).statusCode, url).toBe(405);
+    }
+  });
+
+  it('is 503 where the table went away, also for a CSV', async () => {
+    await client.query('alter table anomalies rename to elsewhere');
+    const replies = await Promise.all([get('/api/anomalies'), get('/api/streams/anomalies/rows?format=csv')]);
+    await client.query('alter table elsewhere rename to anomalies');
+    expect(replies.map(({ statusCode }) => statusCode)).toEqual([503, 503]);
+    expect(replies[1]?.headers['content-type']).toMatch(/problem\+json/);
+    expect(replies[1]?.headers['content-disposition']).toBeUndefined();
+  });
+});
