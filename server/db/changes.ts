@@ -23,6 +23,7 @@ import type {
 import { BATCH_ROWS } from '../feed/ports.ts';
 import { HEAD_COLUMNS, LookQueries } from './changes-sql.ts';
 import { HeldSnapshot, heldOf } from './held.ts';
+import { Spacings } from './history/spacings.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { errorCode, readCells } from './queryable.ts';
 import type { LogOptions, Runs, Standing } from './run.ts';
@@ -48,6 +49,7 @@ export class SnapshotLog implements ChangeLog {
   readonly #pool: pg.Pool;
   readonly #reads: pg.Pool;
   readonly #stream: StreamDeclaration;
+  readonly #spacings = new Spacings();
   readonly #codec: RowCodec;
   readonly #runs: Runs;
   readonly #partitioned: boolean;
@@ -86,7 +88,7 @@ export class SnapshotLog implements ChangeLog {
   }
 
   reserve(): Promise<Reservation> {
-    return HeldSnapshot.open(this.#reads, this.#stream);
+    return HeldSnapshot.open(this.#reads, this.#stream, this.#spacings);
   }
 
   async look(
@@ -107,7 +109,7 @@ export class SnapshotLog implements ChangeLog {
         return { position: to, unsettled: standing.snapshot.running.length > 0, held: null };
       }
     }
-    const held = await heldOf(reservation, this.#pool, this.#stream);
+    const held = await heldOf(reservation, this.#pool, this.#stream, this.#spacings);
     return this.#lookInTransaction(from, reach, held, reservation !== null, sink);
   }
 

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import type { ChannelSnapshot, HeldPosition, Position, Reservation, SnapshotRequest } from '../feed/ports.ts';
+import type { Spacings } from './history/spacings.ts';
 import { readSnapshot } from './history.ts';
 import { readCells } from './queryable.ts';
 
@@ -11,17 +12,19 @@ const ANSWER_TIMEOUT_MS = 5000;
 export class HeldSnapshot implements Reservation {
   readonly client: pg.PoolClient;
   readonly #stream: StreamDeclaration;
+  readonly #spacings: Spacings;
   #released = false;
   /** Ends when the read under way has: several subscriptions share the one connection. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(client: pg.PoolClient, stream: StreamDeclaration) {
+  private constructor(client: pg.PoolClient, stream: StreamDeclaration, spacings: Spacings) {
     this.client = client;
     this.#stream = stream;
+    this.#spacings = spacings;
   }
 
   /** Takes a connection and its snapshot. The first statement on `client` fixes which one that is. */
-  static async open(pool: pg.Pool, stream: StreamDeclaration): Promise<HeldSnapshot> {
+  static async open(pool: pg.Pool, stream: StreamDeclaration, spacings: Spacings): Promise<HeldSnapshot> {
     const client = await pool.connect();
     try {
       await readCells(client, {
@@ -32,7 +35,7 @@ export class HeldSnapshot implements Reservation {
       client.release(true);
       throw error;
     }
-    return new HeldSnapshot(client, stream);
+    return new HeldSnapshot(client, stream, spacings);
   }
 
   /** The snapshot as the feed core knows it. */
@@ -55,7 +58,7 @@ export class HeldSnapshot implements Reservation {
 
   async *#read(request: SnapshotRequest): AsyncGenerator<ChannelSnapshot> {
     // One turn a channel, so that a client that takes its snapshots slowly does not keep the others waiting.
-    const channels = readSnapshot(this.client, this.#stream, request);
+    const channels = readSnapshot(this.client, this.#stream, request, { spacings: this.#spacings });
     try {
       for (;;) {
         const next = await this.#inTurn(() => channels.next());
@@ -80,8 +83,9 @@ export async function heldOf(
   reservation: Reservation | null,
   pool: pg.Pool,
   stream: StreamDeclaration,
+  spacings: Spacings,
 ): Promise<HeldSnapshot> {
-  if (reservation === null) return HeldSnapshot.open(pool, stream);
+  if (reservation === null) return HeldSnapshot.open(pool, stream, spacings);
   if (reservation instanceof HeldSnapshot) return reservation;
   throw new TypeError('a reservation of another log was handed in');
 }

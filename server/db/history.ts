@@ -7,10 +7,11 @@ import type { ChannelSnapshot, SnapshotRequest } from '../feed/ports.ts';
 import { LimitError } from '../feed/ports.ts';
 import type { ReducedChannel } from '../feed/reduced.ts';
 import { encodeChannel } from '../feed/reduced.ts';
+import { MINUTES } from '../feed/window.ts';
 import { type ChannelAges, indexRanges, readAges, readLineAge } from './history/ages.ts';
 import { readLatest } from './history/latest.ts';
 import type { HistoryOptions, Plan } from './history/plan.ts';
-import { MINUTES, makePlan } from './history/plan.ts';
+import { makePlan } from './history/plan.ts';
 import { readWindow, type WindowLine } from './history/window.ts';
 import type { Queryable } from './queryable.ts';
 import { readColumn } from './queryable.ts';
@@ -68,8 +69,9 @@ export async function* readSnapshot(
   client: Queryable,
   stream: StreamDeclaration,
   request: SnapshotRequest,
+  options: HistoryOptions = {},
 ): AsyncGenerator<ChannelSnapshot> {
-  for await (const channel of readChannels(client, stream, request)) {
+  for await (const channel of readChannels(client, stream, request, options)) {
     yield { key: channel.key, body: { text: encodeChannel(stream, channel) } };
   }
 }

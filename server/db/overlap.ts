@@ -21,6 +21,7 @@ import type {
 } from '../feed/ports.ts';
 import { BATCH_ROWS } from '../feed/ports.ts';
 import { HeldSnapshot, heldOf } from './held.ts';
+import { Spacings } from './history/spacings.ts';
 import { OpenTransactions } from './open-transactions.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { readCells } from './queryable.ts';
@@ -48,6 +49,7 @@ export class OverlapLog implements ChangeLog {
   readonly #pool: pg.Pool;
   readonly #reads: pg.Pool;
   readonly #stream: StreamDeclaration;
+  readonly #spacings = new Spacings();
   readonly #codec: RowCodec;
   readonly #runs: Runs;
   readonly #partitioned: boolean;
@@ -72,7 +74,7 @@ export class OverlapLog implements ChangeLog {
 
   async begin(): Promise<Beginning> {
     const low = await this.#open.oldest(this.#pool);
-    const held = await HeldSnapshot.open(this.#pool, this.#stream);
+    const held = await HeldSnapshot.open(this.#pool, this.#stream, this.#spacings);
     try {
       const moment = await this.#moment(held.client);
       this.#low = low;
@@ -89,7 +91,7 @@ export class OverlapLog implements ChangeLog {
   }
 
   reserve(): Promise<Reservation> {
-    return HeldSnapshot.open(this.#reads, this.#stream);
+    return HeldSnapshot.open(this.#reads, this.#stream, this.#spacings);
   }
 
   async look(
@@ -99,7 +101,7 @@ export class OverlapLog implements ChangeLog {
     sink: (batch: Batch) => void,
   ): Promise<Look | OtherRun> {
     const low = await this.#oldest(reservation);
-    const held = await heldOf(reservation, this.#pool, this.#stream);
+    const held = await heldOf(reservation, this.#pool, this.#stream, this.#spacings);
     const hold = reservation !== null;
     let kept = false;
     try {

@@ -1,8 +1,13 @@
 /** How fresh and how busy channels are: rows by minute over the last hour, when each line's newest row was written, and how far apart its rows come. */
+
+import { MINUTE_MS, MINUTES, MINUTES_AHEAD } from '../../feed/window.ts';
 import { arrivalRows, type Part } from '../history-sql.ts';
 import type { Cells, Queryable } from '../queryable.ts';
 import { readCells } from '../queryable.ts';
-import { MINUTE_MS, MINUTES, type Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
+
+/** Rows that tell when the newest of a line was written: those that are dated later may have been written before. */
+const NEWEST_ROWS = 20;
 
 /** A range of an index: a line of a channel, or all of it. */
 export interface IndexRange {
@@ -66,35 +71,63 @@ export async function readAges(
   plan: Plan,
   ranges: readonly IndexRange[],
 ): Promise<ReadonlyMap<string, ChannelAges>> {
-  const { queries, now, minutesFrom } = plan;
+  const { queries, minutesFrom } = plan;
+  const minutes = plan.margins ? MINUTES + MINUTES_AHEAD : MINUTES;
   const ages = new Map<string, ChannelAges>();
-  for (const { key } of ranges) ages.set(key, { counts: new Array<number>(MINUTES).fill(0), lines: new Map() });
+  for (const { key } of ranges) ages.set(key, { counts: new Array<number>(minutes).fill(0), lines: new Map() });
   await forEachPart(ranges, async (part, bound, rangeOf) => {
     for (const cells of await readCells(client, { text: queries.minutes(part) }, [...bound, minutesFrom])) {
       const counts = ages.get(rangeOf(cells)?.key ?? '')?.counts ?? [];
       const minute = Number(cells[1]) - minutesFrom / MINUTE_MS;
-      counts[minute] = (counts[minute] ?? 0) + Number(cells[2]);
-    }
-    const text = queries.arrivals(part);
-    for (const cells of await readCells(client, { text }, [...bound, now, arrivalRows(ranges.length)])) {
-      ages.get(rangeOf(cells)?.key ?? '')?.lines.set(cells[1] ?? null, ageOf(cells, now));
+      if (minute < minutes) counts[minute] = (counts[minute] ?? 0) + Number(cells[2]);
     }
   });
+  // Where spacings are remembered, the newest few rows tell the rest.
+  const known = ranges
+    .filter((range) => range.part !== 'key' || plan.stream.series === null)
+    .filter(isRemembered(plan));
+  await readArrivals(client, plan, known, NEWEST_ROWS, ages);
+  const rest = ranges.filter((range) => !known.includes(range));
+  await readArrivals(client, plan, rest, arrivalRows(rest.length), ages);
   return ages;
 }
 
 /** The age of a line that is not among the newest rows of its key; null where its rows do not tell. */
 export async function readLineAge(
   client: Queryable,
-  { queries, now }: Plan,
+  plan: Plan,
   key: string,
   series: string | null,
 ): Promise<Age | null> {
-  const text = queries.arrivals(series === null ? 'nameless' : 'line');
-  const [cells] = await readCells(client, { text }, [[key], [series], now, arrivalRows(1)]);
-  return cells === undefined ? null : ageOf(cells, now);
+  const ages = new Map<string, ChannelAges>([[key, { counts: [], lines: new Map() }]]);
+  const line: IndexRange = { key, series, part: series === null ? 'nameless' : 'line' };
+  await readArrivals(client, plan, [line], arrivalRows(1), ages);
+  return ages.get(key)?.lines.get(series) ?? null;
 }
 
-function ageOf([, , arrived, spacing]: Cells, now: number): Age {
-  return { arrived: Math.min(Number(arrived), now), spacingMs: spacing == null ? null : Number(spacing) };
+function isRemembered({ spacings, now }: Plan): (range: IndexRange) => boolean {
+  return ({ key, series }) => spacings?.get(key, series, now) !== undefined;
+}
+
+async function readArrivals(
+  client: Queryable,
+  { queries, now, margins, spacings }: Plan,
+  ranges: readonly IndexRange[],
+  rows: number,
+  ages: ReadonlyMap<string, ChannelAges>,
+): Promise<void> {
+  await forEachPart(ranges, async (part, bound, rangeOf) => {
+    for (const cells of await readCells(client, { text: queries.arrivals(part) }, [...bound, now, rows])) {
+      const key = rangeOf(cells)?.key ?? '';
+      const series = cells[1] ?? null;
+      const age = ageOf(cells, margins ? Number.POSITIVE_INFINITY : now);
+      const remembered = rows === NEWEST_ROWS ? spacings?.get(key, series, now) : undefined;
+      if (remembered === undefined) spacings?.tell(key, series, age.spacingMs, now);
+      ages.get(key)?.lines.set(series, remembered === undefined ? age : { ...age, spacingMs: remembered });
+    }
+  });
+}
+
+function ageOf([, , arrived, spacing]: Cells, latest: number): Age {
+  return { arrived: Math.min(Number(arrived), latest), spacingMs: spacing == null ? null : Number(spacing) };
 }

@@ -1,12 +1,9 @@
 /** A request for history with everything worked out that its channels share. */
-import { bucketFor, bucketStart } from '../../../shared/m4.ts';
 import type { StreamDeclaration } from '../../../shared/streams.ts';
 import type { SnapshotRequest } from '../../feed/ports.ts';
+import { minutesFrom, type Window as OpenWindow, windowOf } from '../../feed/window.ts';
 import { type HistoryQueries, historyQueries } from '../history-sql.ts';
-
-export const MINUTE_MS = 60_000;
-/** Minutes whose rows are counted. */
-export const MINUTES = 60;
+import type { Spacings } from './spacings.ts';
 
 /** What a reader may ask for beside what a subscription can. */
 export interface HistoryOptions {
@@ -16,18 +13,19 @@ export interface HistoryOptions {
   readonly ages?: boolean;
   /** False: rollups are left alone. Default true. */
   readonly rollups?: boolean;
+  /**
+   * True: what a frame does not show yet but may show minutes later is read too: rows of lines that are whole from the
+   * bucket's edge on, rows of minutes to come, and times of writing up to a minute after now. Default false.
+   */
+  readonly margins?: boolean;
+  /** Remembers how far apart rows come; absent: that is read each time. */
+  readonly spacings?: Spacings;
 }
 
-/** A range of time and its buckets. */
-export interface Window {
-  /** Epoch ms: the start of the range, and the edge of a bucket at or before it, where it starts if it is reduced. */
-  readonly from: number;
-  readonly edge: number;
+/** A range of time, which may have an end, and its buckets. */
+export interface Window extends OpenWindow {
   /** Epoch ms, Infinity where rows of any later date are in it. */
   readonly to: number;
-  readonly bucketMs: number;
-  /** As many rows as this of one line are left as they are. */
-  readonly buckets: number;
 }
 
 export interface Plan {
@@ -39,6 +37,8 @@ export interface Plan {
   readonly minutesFrom: number;
   readonly ages: boolean;
   readonly rollups: boolean;
+  readonly margins: boolean;
+  readonly spacings: Spacings | null;
 }
 
 /** Works a request out. */
@@ -48,24 +48,14 @@ export function makePlan(stream: StreamDeclaration, request: SnapshotRequest, op
     stream,
     queries: historyQueries(stream),
     now,
-    window: range.kind === 'latest' ? null : windowOf(now, range.ms, resolution, options.until),
-    minutesFrom: (Math.floor(now / MINUTE_MS) - (MINUTES - 1)) * MINUTE_MS,
+    window:
+      range.kind === 'latest'
+        ? null
+        : { ...windowOf(now, range.ms, resolution), to: options.until ?? Number.POSITIVE_INFINITY },
+    minutesFrom: minutesFrom(now),
     ages: options.ages ?? true,
     rollups: options.rollups ?? true,
+    margins: options.margins ?? false,
+    spacings: options.spacings ?? null,
   };
-}
-
-function windowOf(
-  now: number,
-  rangeMs: number,
-  resolution: SnapshotRequest['resolution'],
-  until: number | undefined,
-): Window {
-  const from = now - rangeMs;
-  const asked = 'points' in resolution ? bucketFor(rangeMs, resolution.points) : resolution.bucketMs;
-  // Whoever asks for no width at all is refused for the number of its buckets.
-  const bucketMs = Math.max(1, asked);
-  const buckets =
-    'points' in resolution ? resolution.points : asked > 0 ? Math.ceil(rangeMs / asked) : Number.POSITIVE_INFINITY;
-  return { from, edge: bucketStart(from, bucketMs), to: until ?? Number.POSITIVE_INFINITY, bucketMs, buckets };
 }

@@ -50,7 +50,7 @@ export async function readWindow(
   const found = new Map<string, WindowLine[]>();
   for (const [key, own] of byKey) {
     // A channel starts at one time: at a bucket's edge where any of its lines is reduced.
-    const start = own.some(({ total }) => total > window.buckets) ? window.edge : window.from;
+    const start = plan.margins || own.some(({ total }) => total > window.buckets) ? window.edge : window.from;
     for (const line of own) {
       // Few rows in all, of which some were left out because others lie close to them.
       if (isCut(line, window)) cut.push({ ...rangeOf(ranges, line), from: start, to: window.to });
