@@ -19,6 +19,15 @@ export type Command =
       readonly remove: boolean;
       readonly dryRun: boolean;
     }
+  | {
+      readonly kind: 'doctor';
+      readonly flags: Flags;
+      /** Compare the rollups with the rows. */
+      readonly verify: boolean;
+      /** Delete the packs that differ. */
+      readonly mend: boolean;
+      readonly json: boolean;
+    }
   | { readonly kind: 'tail'; readonly args: TailArguments };
 
 /** Arguments that are no command of this program. The message names each and what is accepted. */
@@ -31,7 +40,7 @@ export class UsageError extends CodedError {
 
 type FlagKind = 'switch' | 'value' | 'list';
 
-type CommandName = 'serve' | 'migrate' | 'tail';
+type CommandName = 'serve' | 'migrate' | 'doctor' | 'tail';
 
 const COMMANDS: Readonly<Record<CommandName, Readonly<Record<string, FlagKind>>>> = {
   serve: {
@@ -44,6 +53,7 @@ const COMMANDS: Readonly<Record<CommandName, Readonly<Record<string, FlagKind>>>
     speed: 'value',
   },
   migrate: { 'dry-run': 'switch', leave: 'list', 'no-doorbell': 'switch', remove: 'switch', debug: 'switch' },
+  doctor: { verify: 'switch', mend: 'switch', json: 'switch', debug: 'switch' },
   tail: TAIL_FLAGS,
 };
 const COMMAND_NAMES = Object.keys(COMMANDS);
@@ -70,9 +80,14 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (command === null || faults.length > 0) throw new UsageError(faults);
   if (asked !== null) return { kind: 'tail', args: asked };
   if (command === 'serve') return { kind: 'serve', flags: serveFlags(given) };
+  const flags: Flags = given.switches.has('debug') ? { debug: 'true' } : {};
+  if (command === 'doctor') {
+    const has = (name: string): boolean => given.switches.has(name);
+    return { kind: 'doctor', flags, verify: has('verify'), mend: has('mend'), json: has('json') };
+  }
   return {
     kind: 'migrate',
-    flags: given.switches.has('debug') ? { debug: 'true' } : {},
+    flags,
     leave: given.lists.get('leave') ?? [],
     doorbell: !given.switches.has('no-doorbell'),
     remove: given.switches.has('remove'),
@@ -97,7 +112,9 @@ function takesValue(argument: string | undefined): boolean {
 function readFlags(args: readonly string[], command: CommandName | null, faults: string[]): Given {
   const known: Readonly<Record<string, FlagKind>> = {
     // Behind an unknown command every flag is let pass: the command is the fault to name.
-    ...(command === null ? { ...COMMANDS.serve, ...COMMANDS.migrate, ...COMMANDS.tail } : COMMANDS[command]),
+    ...(command === null
+      ? { ...COMMANDS.serve, ...COMMANDS.migrate, ...COMMANDS.doctor, ...COMMANDS.tail }
+      : COMMANDS[command]),
     help: 'switch',
     version: 'switch',
   };
@@ -140,6 +157,7 @@ function readFlags(args: readonly string[], command: CommandName | null, faults:
       lists.set(name, [...(lists.get(name) ?? []), value]);
     }
   }
+  if (switches.has('mend') && !switches.has('verify')) faults.push('--mend has a meaning only beside --verify.');
   if (switches.has('demo') && switches.has('no-demo')) faults.push('--demo and --no-demo contradict each other.');
   return { switches, values, lists, positionals };
 }

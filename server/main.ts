@@ -1,4 +1,4 @@
-/** The program: reads arguments and environment, and serves, migrates or follows. */
+/** The program: reads arguments and environment, and serves, migrates, examines or follows. */
 import process from 'node:process';
 import { type Command, parseCommandLine, UsageError } from './command-line.ts';
 import { helpText } from './config/help.ts';
@@ -10,6 +10,7 @@ import {
   type Flags,
   parseConfig,
 } from './config.ts';
+import type { Finding } from './doctor/findings.ts';
 import { CodedError, messageOf } from './errors.ts';
 import { runUntilSignal } from './lifetime.ts';
 import { openLog } from './log.ts';
@@ -36,6 +37,9 @@ async function main(): Promise<void> {
       return;
     case 'migrate':
       await migrateDatabase(command);
+      return;
+    case 'doctor':
+      await doctor(command);
       return;
     case 'tail':
       await tail(command.args);
@@ -108,6 +112,32 @@ async function migrateDatabase(command: Extract<Command, { kind: 'migrate' }>): 
   } catch (error) {
     throw explainUnreachable(error, target);
   }
+}
+
+async function doctor({ flags, verify, mend, json }: Extract<Command, { kind: 'doctor' }>): Promise<void> {
+  const [{ runDoctor, configurationFaults }, { healthy, jsonOf, lineOf, summaryOf }] = await Promise.all([
+    import('./doctor/run.ts'),
+    import('./doctor/findings.ts'),
+  ]);
+  const found = (finding: Finding): void => {
+    if (!json) process.stdout.write(`${lineOf(finding)}\n`);
+  };
+  const examine = async (): Promise<readonly Finding[]> => {
+    let read: ReturnType<typeof parseConfig>;
+    try {
+      read = parseConfig(process.env, flags);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      const faults = configurationFaults(error);
+      for (const fault of faults) found(fault);
+      return faults;
+    }
+    const progress = (line: string): boolean => process.stderr.write(`${line}\n`);
+    return runDoctor({ ...read, verify, mend, found, progress });
+  };
+  const findings = await examine();
+  process.stdout.write(`${json ? jsonOf(findings) : summaryOf(findings)}\n`);
+  if (!healthy(findings)) process.exitCode = EXIT_FAILED;
 }
 
 const UNREACHABLE: ReadonlySet<unknown> = new Set([

@@ -7,6 +7,7 @@ const USAGE = `AlphaPulse dashboard: what a trading pipeline commits to PostgreS
 
 Usage: alphapulse-dashboard [serve] [flags]      serve the dashboard; without a database, the embedded one with a demo
        alphapulse-dashboard migrate [flags]      bring a configured database up to date; safe to run again
+       alphapulse-dashboard doctor [flags]       say what of the database and the configuration is right or wrong, and the mend
        alphapulse-dashboard tail STREAM... [flags]
                                                  follow a running server's feed as JSON lines on standard output
        alphapulse-dashboard --help | --version
@@ -16,6 +17,12 @@ Flags of migrate:
   --leave TABLE      do not touch that table (may be repeated)
   --no-doorbell      install no triggers (writers that use two-phase commit)
   --remove           take every trace of the dashboard out, the rows of the five tables excepted
+
+Flags of doctor:
+  --verify           compare the rollups with the rows that they were made of; may take minutes
+  --mend             with --verify: delete the packs that differ, so that they are made anew
+  --json             everything as one JSON document
+Doctor ends with 1 where a stream cannot work or a pack is wrong, else with 0.
 `;
 
 /** Flags that are words without a value. */

@@ -1,0 +1,101 @@
+/** What doctor says of the database as a whole: its version, its role in a cluster, its clock, what holds it up. */
+import type { DoctorFacts } from '../db/doctor/facts.ts';
+import { STANDBY } from '../db/run.ts';
+import { type Finding, fail, ok, warn } from './findings.ts';
+
+const OLDEST_VERSION = 140_000;
+/** TimescaleDB tells triggers which rows were rewritten from this version on. */
+const TRANSITION_TABLES = [2, 18] as const;
+const MOST_SKEW_MS = 2000;
+/** Above this the doorbell keeps silent, so that no writer's COMMIT fails. */
+const MOST_QUEUE = 0.5;
+
+/** Checks that concern every stream. */
+export const SERVER_CHECKS: readonly ((facts: DoctorFacts) => readonly Finding[])[] = [
+  version,
+  standby,
+  timescaledb,
+  clock,
+  notificationQueue,
+  preparedTransactions,
+  migrations,
+];
+
+function version({ catalogue, server }: DoctorFacts): readonly Finding[] {
+  const { versionNumber, role, database } = catalogue.server;
+  const what = `PostgreSQL ${server.version}, as ${role} in the database ${database}`;
+  if (versionNumber >= OLDEST_VERSION) return [ok('database', 'version', what)];
+  return [fail('database', 'version', `${what}; 14 or newer is needed`, 'upgrade the server (pg_upgrade)')];
+}
+
+function standby({ inspection }: DoctorFacts): readonly Finding[] {
+  if (!inspection.server.inRecovery) return [];
+  return [fail('database', STANDBY.code, STANDBY.reason, STANDBY.mend)];
+}
+
+function timescaledb({ inspection }: DoctorFacts): readonly Finding[] {
+  const { timescaledb: installed } = inspection.server;
+  if (installed === null) return [ok('database', 'timescaledb', 'TimescaleDB is not installed, and not needed')];
+  const [major = 0, minor = 0] = installed.split('.').map(Number);
+  const [leastMajor, leastMinor] = TRANSITION_TABLES;
+  const what = `TimescaleDB ${installed}`;
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return [ok('database', 'timescaledb', what)];
+  return [
+    warn(
+      'database',
+      'timescaledb',
+      `${what} does not tell triggers which rows of a hypertable were rewritten, so each UPDATE or DELETE voids all of its rollups`,
+      'alter extension timescaledb update',
+    ),
+  ];
+}
+
+function clock({ server }: DoctorFacts): readonly Finding[] {
+  const seconds = Math.abs(server.clockSkewMs / 1000).toFixed(1);
+  if (Math.abs(server.clockSkewMs) <= MOST_SKEW_MS) return [ok('database', 'clock', "its clock is this machine's")];
+  const which = server.clockSkewMs > 0 ? 'ahead of' : 'behind';
+  return [
+    warn('database', 'clock', `its clock is ${seconds} s ${which} this machine's`, 'timedatectl set-ntp true, on both'),
+  ];
+}
+
+function notificationQueue({ server }: DoctorFacts): readonly Finding[] {
+  const percent = `${(server.notificationQueue * 100).toFixed(0)} %`;
+  if (server.notificationQueue < MOST_QUEUE)
+    return [ok('database', 'notification_queue', `its queue of notifications is ${percent} full`)];
+  return [
+    warn(
+      'database',
+      'notification_queue',
+      `its queue of notifications is ${percent} full, so the doorbell keeps silent: a listener has a transaction open`,
+      "select pid, application_name, xact_start from pg_stat_activity where state like 'idle in transaction%' order by xact_start",
+    ),
+  ];
+}
+
+function preparedTransactions({ server }: DoctorFacts): readonly Finding[] {
+  return server.preparedTransactions.map((gid) =>
+    warn(
+      'database',
+      'prepared_transaction',
+      `the prepared transaction '${gid}' is open for more than a minute; its rows come when it is committed, and nothing is vacuumed meanwhile`,
+      `commit prepared '${gid}', or: rollback prepared '${gid}'`,
+    ),
+  );
+}
+
+function migrations({ pendingSteps, inspection }: DoctorFacts): readonly Finding[] {
+  if (inspection.server.inRecovery) return [];
+  if (pendingSteps === null) {
+    return [ok('migrations', 'migrations', 'the dashboard has its schema, which belongs to another role')];
+  }
+  if (pendingSteps.length === 0) return [ok('migrations', 'migrations', "the dashboard's own schema is up to date")];
+  return [
+    warn(
+      'migrations',
+      'migrations',
+      `to be done in the dashboard's own schema: ${pendingSteps.join(', ')}`,
+      'npm run migrate',
+    ),
+  ];
+}
