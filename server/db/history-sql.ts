@@ -7,6 +7,7 @@
 import { quoteIdentifier, selectExpression, selectList } from '../../shared/columns.ts';
 import type { StreamDeclaration, StreamName } from '../../shared/streams.ts';
 import { ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../shared/streams.ts';
+import { MINUTES, MINUTES_AHEAD } from '../feed/window.ts';
 
 /**
  * Ranges of an index that a query reads: whole keys, named lines, or the rows of a key whose series is null. Their keys are
@@ -35,7 +36,7 @@ export interface HistoryQueries {
   newest(part: Part): string;
   /** As `newest` of whole keys, but for the series that `$2` lists for each key, as a JSON array in text. */
   readonly newestOther: string;
-  /** `[range, minute since the epoch, rows]` from `$3` on, up to an hour later. */
+  /** `[range, minute since the epoch, rows]` from `$3` on, of an hour and the minutes ahead. */
   minutes(part: Part): string;
   /** `[range, series, arrived, spacing_ms]` for each line among a range's newest `$4` rows; `$3` is now. */
   arrivals(part: Part): string;
@@ -170,7 +171,7 @@ function build(stream: StreamDeclaration): HistoryQueries {
     )}`,
     minutes: (part) =>
       `select range.number_::text, floor(extract(epoch from r.${TIME}) / 60)::text, count(*)::text
-      from ${each(part, `${since('$3')} and t.${TIME} < ${instant('$3')} + interval '1 hour'`)} group by 1, 2`,
+      from ${each(part, `${since('$3')} and t.${TIME} < ${instant('$3')} + interval '${MINUTES + MINUTES_AHEAD} minutes'`)} group by 1, 2`,
     arrivals: (part) => `with newest as (
         select range.number_, ${stream.series === null ? 'null' : `r.${quoteIdentifier(stream.series.name)}`}::text as series, r.created_at
         from ${each(part, `${FINITE} order by t.${TIME} desc limit $4::bigint`)}),

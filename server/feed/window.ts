@@ -1,0 +1,35 @@
+/** What a request for history covers: a range of time, its buckets, and the minutes whose rows are counted. */
+import { bucketFor, bucketStart } from '../../shared/m4.ts';
+import type { SnapshotRequest } from './ports.ts';
+
+export const MINUTE_MS = 60_000;
+/** Minutes whose rows are counted, the present one included. */
+export const MINUTES = 60;
+/** Minutes after the present one whose rows are counted where history is kept for later. */
+export const MINUTES_AHEAD = 5;
+
+/** A range of time and its buckets. */
+export interface Window {
+  /** Epoch ms: the start of the range, and the edge of a bucket at or before it, where it starts if it is reduced. */
+  readonly from: number;
+  readonly edge: number;
+  readonly bucketMs: number;
+  /** As many rows as this of one line are left as they are. */
+  readonly buckets: number;
+}
+
+/** The window that ends at `now` (epoch ms). */
+export function windowOf(now: number, rangeMs: number, resolution: SnapshotRequest['resolution']): Window {
+  const from = now - rangeMs;
+  const asked = 'points' in resolution ? bucketFor(rangeMs, resolution.points) : resolution.bucketMs;
+  // Whoever asks for no width at all is refused for the number of its buckets.
+  const bucketMs = Math.max(1, asked);
+  const buckets =
+    'points' in resolution ? resolution.points : asked > 0 ? Math.ceil(rangeMs / asked) : Number.POSITIVE_INFINITY;
+  return { from, edge: bucketStart(from, bucketMs), bucketMs, buckets };
+}
+
+/** Where the minutes begin that are counted at `now`; epoch ms. */
+export function minutesFrom(now: number): number {
+  return (Math.floor(now / MINUTE_MS) - (MINUTES - 1)) * MINUTE_MS;
+}
