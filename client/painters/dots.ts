@@ -3,7 +3,7 @@ import { fixed } from '../format.ts';
 import { columnsOf } from './columns.ts';
 import { DIM_ALPHA, type Emphasis, SPREAD_ALPHA } from './lines.ts';
 import { isAbove, type ScatterShape, scatterRows, strengthOf } from './scatter.ts';
-import { type Palette, type PaneLine, type Surface, slotColor } from './scene.ts';
+import { type Palette, type PaneLine, type Shape, type Surface, slotColor } from './scene.ts';
 
 const CIRCLE = 2 * Math.PI;
 
@@ -71,15 +71,15 @@ export function paintDots(surface: Surface, line: PaneLine, emphasis: Emphasis):
   ctx.save();
   ctx.globalAlpha = emphasis === 'dim' ? DIM_ALPHA : 1;
   if (line.shape.kind === 'scatter') paintScatter(surface, line, line.shape);
-  else paintPlain(surface, line, line.shape.kind === 'dots' ? line.shape.solidFrom : null);
+  else if (line.shape.kind === 'dots') paintPlain(surface, line, line.shape);
   ctx.restore();
 }
 
-/**
- * Of each pixel column the first, least, greatest and last value as a dot. A column of three or more different ones may
- * hold others that it does not show: a faint stroke says how far they may reach.
- */
-function paintPlain(surface: Surface, line: PaneLine, solidFrom: number | null): void {
+function paintPlain(
+  surface: Surface,
+  line: PaneLine,
+  { solidFrom, spread: hasSpread }: Extract<Shape, { kind: 'dots' }>,
+): void {
   const { ctx, ratio, palette } = surface;
   const solid = new Path2D();
   const hollow = new Path2D();
@@ -96,7 +96,7 @@ function paintPlain(surface: Surface, line: PaneLine, solidFrom: number | null):
       path.moveTo(x + radius, y);
       path.arc(x, y, radius, 0, CIRCLE);
     }
-    if (found.size < 3) continue;
+    if (!hasSpread || found.size < 2) continue;
     spread.moveTo(x, surface.y(least[i] ?? 0, line.side));
     spread.lineTo(x, surface.y(most[i] ?? 0, line.side));
   }

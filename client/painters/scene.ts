@@ -36,8 +36,11 @@ export type Shape =
   | { readonly kind: 'steps' }
   /** A line with the space between it and zero filled. */
   | { readonly kind: 'area' }
-  /** Points: solid at or above `solidFrom`, hollow below it. */
-  | { readonly kind: 'dots'; readonly solidFrom: number | null }
+  /**
+   * Points: solid at or above `solidFrom`, hollow below it. Of a pixel column's points the first, least, greatest and last
+   * are drawn; where others can lie between them (`spread`) a faint stroke says how far they may reach.
+   */
+  | { readonly kind: 'dots'; readonly solidFrom: number | null; readonly spread: boolean }
   /**
    * Points whose size and colour say how far from the norm they are; solid at or above their own threshold. Where there
    * are more than can be told apart (`thinned`) only the strongest of a pixel column's lesser ones is drawn.

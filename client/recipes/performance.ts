@@ -72,7 +72,7 @@ function parts(isRunning: boolean, quote: string, from: number): readonly Part[]
 }
 
 /** Single trades were won or lost, and nothing lies in between: they are dots, wins solid and losses hollow. */
-const OUTCOMES: Shape = { kind: 'dots', solidFrom: 1 };
+const OUTCOMES: Shape = { kind: 'dots', solidFrom: 1, spread: false };
 
 /** Whether a win rate is that of single trades, 0 or 1 in every row that can be seen. */
 function isOutcomes(line: NamedLine['line'], bucketMs: number): boolean {

@@ -37,7 +37,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     const confidence = paneLine(view, named, context, {
       values: column(named.line, 'confidence'),
       side: 'left',
-      shape: { kind: 'dots', solidFrom: HIGH_CONFIDENCE },
+      shape: { kind: 'dots', solidFrom: HIGH_CONFIDENCE, spread: true },
       slot,
       format: (value) => fixed(value, 2),
       labelled: true,
@@ -46,7 +46,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
     const expected = paneLine(view, named, context, {
       values: pnl.get(named.name) ?? new Float64Array(0),
       side: 'right',
-      shape: { kind: 'dots', solidFrom: null },
+      shape: { kind: 'dots', solidFrom: null, spread: true },
       slot,
       format: (value) => compact(value, 'plus'),
       labelled: true,

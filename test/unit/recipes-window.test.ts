@@ -96,7 +96,7 @@ describe('the pointer', () => {
   });
 
   it('means the nearest point within reach, and none beyond', () => {
-    const dots = [paneLine('dots', { kind: 'dots', solidFrom: null }, [0, 100, 105], [0, 50, 90])];
+    const dots = [paneLine('dots', { kind: 'dots', solidFrom: null, spread: true }, [0, 100, 105], [0, 50, 90])];
     expect(hitTest(dots, at, 103, 85)).toMatchObject({ index: 2 });
     expect(hitTest(dots, at, 50, 50)).toBeNull();
     expect(hitTest([paneLine('nan', { kind: 'line' }, [0], [Number.NaN])], at, 0, 0)).toBeNull();

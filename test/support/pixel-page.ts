@@ -1,0 +1,386 @@
+/**
+ * Runs in a browser: draws lines with the page's own plots, once of all rows and once of what is kept of them, and counts
+ * the pixels that differ. `pixels.ts` bundles it and calls it.
+ */
+import { Plot, type PlotState } from '../../client/chart.ts';
+import { rangeOf } from '../../client/painters/axes.ts';
+import type { Palette, Pane, PaneLine, Shape } from '../../client/painters/scene.ts';
+import { columnOf, edgeAfter, type Span, spanOf } from '../../client/painters/span.ts';
+import { Channel } from '../../client/series/channel.ts';
+import { bucketFor, bucketStart, m4 } from '../../shared/m4.ts';
+import { keeperOf } from '../../shared/reduce.ts';
+import { STREAMS } from '../../shared/streams.ts';
+import { type PixelCase, pixelCases } from './pixel-cases.ts';
+import { seeded } from './random.ts';
+
+/** What to draw. Sizes in CSS pixels. */
+export interface PixelRequest {
+  readonly seed: number;
+  readonly width: number;
+  readonly height: number;
+  readonly rangeMs: number;
+  readonly bucketsAPixel: number;
+}
+
+/** What came of one line. */
+export interface PixelResult {
+  readonly name: string;
+  /** Rows in all, and what was kept of them. */
+  readonly rows: number;
+  readonly kept: number;
+  /** Pixels that are not the same of the kept rows as of all. */
+  readonly differing: number;
+  /** Pixels of the plot that are not empty. */
+  readonly painted: number;
+  /** Rows in the window whose place in the picture of the kept ones is empty. */
+  readonly missed: number;
+}
+
+/** What came of all lines. */
+export interface PixelResults {
+  readonly lines: readonly PixelResult[];
+  /** Pixels of the first line that differ where only the least and the greatest of each bucket are kept. */
+  readonly differingOfExtremes: number;
+}
+
+const NOW = Date.UTC(2026, 10, 22, 14, 2, 3, 120);
+/** Only lines are painted within a plot: what is not empty is theirs. */
+const NOTHING = 'rgba(0, 0, 0, 0)';
+const PALETTE: Palette = {
+  panel: '#13191f',
+  text: '#e8edf1',
+  second: '#a9b7c2',
+  third: '#8595a2',
+  grid: NOTHING,
+  zero: NOTHING,
+  alarm: '#ffc233',
+  hatch: NOTHING,
+  series: ['#62b0f0', '#f0a73a', '#35c2a0'],
+  heat: ['#9fb2c1', '#e6d65c', '#f0a73a', '#f47c57'],
+  font: 'sans-serif',
+  textSize: 12,
+};
+const GUTTER = 64;
+/** Wider than any labels, so that every line has the same plot. */
+const LEFT_WIDTH = 96;
+
+interface Rows {
+  readonly times: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** A plot in the document, drawn on demand. */
+class Picture {
+  readonly #host = document.createElement('div');
+  readonly #size: { readonly width: number; readonly height: number };
+  #plot: Plot | null = null;
+  #state: PlotState | null = null;
+
+  constructor(size: { readonly width: number; readonly height: number }) {
+    this.#size = size;
+    this.#host.style.cssText = `width:${size.width}px;height:${size.height}px`;
+    document.body.append(this.#host);
+  }
+
+  get columns(): number {
+    return this.#plot?.columns ?? 0;
+  }
+
+  draw(pane: Pane, { to, bucketMs }: Pick<Span, 'to' | 'bucketMs'>): void {
+    const state: PlotState = {
+      pane,
+      frame: { to, bucketMs, zone: 'utc', hatches: [], timeAxis: true },
+      palette: PALETTE,
+      leftWidth: LEFT_WIDTH,
+      gutter: GUTTER,
+      withNames: false,
+      ...this.#size,
+    };
+    this.#state = state;
+    this.#plot ??= new Plot({ host: this.#host, hitTest: () => null, onPointer: () => {}, onStale: () => {} }, state);
+    this.#plot.draw(state);
+  }
+
+  get pixels(): ImageData {
+    const { canvas, context } = this.#canvas;
+    return context.getImageData(0, 0, canvas.width, canvas.height);
+  }
+
+  get #canvas(): { readonly canvas: HTMLCanvasElement; readonly context: CanvasRenderingContext2D } {
+    const canvas = this.#host.querySelector('canvas');
+    const context = canvas?.getContext('2d');
+    if (canvas == null || context == null) throw new Error('there is no canvas');
+    return { canvas, context };
+  }
+
+  /** The plotting area in device pixels, and where a value lies in it. */
+  place(): { left: number; top: number; height: number; y(value: number): number } {
+    const over = this.#host.querySelector<HTMLElement>('.u-over');
+    if (over === null || this.#state === null) throw new Error('there is no plot');
+    const css = (name: 'left' | 'top' | 'width' | 'height'): number => Number.parseFloat(over.style[name]);
+    const ratio = this.#canvas.canvas.width / this.#size.width;
+    const { to, bucketMs } = this.#state.frame;
+    const { min, max } = rangeOf(
+      { ...this.#state, frame: { ...this.#state.frame, from: spanOf(to, bucketMs, this.columns).from } },
+      'left',
+      css('height'),
+    );
+    const left = Math.round((css('left') + css('width')) * ratio) - this.columns;
+    const [top, height] = [css('top') * ratio, css('height') * ratio];
+    return { left, top, height, y: (value) => top + height * (1 - (value - min) / (max - min)) };
+  }
+
+  remove(): void {
+    this.#plot?.destroy();
+    this.#host.remove();
+  }
+}
+
+function shapeOf(kind: Shape['kind'], values: Float64Array): Shape {
+  switch (kind) {
+    case 'dots':
+      return { kind, solidFrom: 50, spread: true };
+    case 'scatter':
+      return { kind, z: values, threshold: new Float64Array(values.length).fill(Number.NaN), thinned: true };
+    default:
+      return { kind };
+  }
+}
+
+function paneOf({ times, values }: Rows, kind: Shape['kind'], breakAfterMs: number | null): Pane {
+  const line: PaneLine = {
+    name: 'line',
+    times,
+    values,
+    side: 'left',
+    shape: shapeOf(kind, values),
+    slot: 0,
+    breakAfterMs,
+    endText: kind === 'scatter' ? null : '42',
+    staleFor: null,
+    format: String,
+    source: {
+      stream: 'system_metrics',
+      line: { name: null, times, columns: {}, texts: {}, arrivedAt: null, spacingMs: null, stale: false },
+      symbol: '',
+      derived: [],
+    },
+  };
+  return {
+    id: 'pane',
+    title: null,
+    left: { style: 'plain', keep: [] },
+    right: null,
+    guides: [],
+    lines: [line],
+    weight: 1,
+  };
+}
+
+function rowsAt({ times, values }: Rows, indexes: readonly number[]): Rows {
+  return {
+    times: Float64Array.from(indexes, (index) => times[index] ?? Number.NaN),
+    values: Float64Array.from(indexes, (index) => values[index] ?? Number.NaN),
+  };
+}
+
+/** What the reduction keeps of a line in buckets of a width. */
+function keep({ shape, other }: PixelCase, rows: Rows, bucketMs: number): number[] {
+  if (shape !== 'scatter')
+    return m4({ times: rows.times, values: [rows.values, ...(other === undefined ? [] : [other])] }, bucketMs);
+  const none = new Float64Array(rows.values.length).fill(Number.NaN);
+  const column = (name: string): Float64Array => (name === 'z_score' ? rows.values : none);
+  return keeperOf(STREAMS.anomalies)({ times: rows.times, column }, bucketMs);
+}
+
+/** Indexes of the least and the greatest value of each bucket alone. */
+function extremesOf({ times, values }: Rows, bucketMs: number): number[] {
+  const found = new Map<number, { least: number; most: number }>();
+  for (const [index, value] of values.entries()) {
+    if (Number.isNaN(value)) continue;
+    const bucket = bucketStart(times[index] ?? 0, bucketMs);
+    const known = found.get(bucket);
+    if (known === undefined) found.set(bucket, { least: index, most: index });
+    else if (value < (values[known.least] ?? 0)) known.least = index;
+    else if (value > (values[known.most] ?? 0)) known.most = index;
+  }
+  return [...new Set([...found.values()].flatMap(({ least, most }) => [least, most]))].sort((a, b) => a - b);
+}
+
+function differing(a: ImageData, b: ImageData): number {
+  if (a.width !== b.width || a.height !== b.height) throw new Error('the pictures are of different sizes');
+  const [left, right] = [new Uint32Array(a.data.buffer), new Uint32Array(b.data.buffer)];
+  let count = 0;
+  for (let i = 0; i < left.length; i += 1) if (left[i] !== right[i]) count += 1;
+  return count;
+}
+
+/**
+ * How many pixels of the plot are painted, and of how many rows the place is not. `reach`: so many pixels above and below
+ * it count as its place.
+ */
+function look(
+  { data, width }: ImageData,
+  picture: Picture,
+  rows: Rows,
+  span: Span,
+  reach: number,
+  isDue: (value: number) => boolean,
+): [number, number] {
+  const { left, top, height, y } = picture.place();
+  const isPainted = (column: number, line: number): boolean => (data[4 * (line * width + left + column) + 3] ?? 0) > 0;
+  let painted = 0;
+  for (let line = Math.ceil(top); line < Math.floor(top + height); line += 1)
+    for (let column = 0; column < span.columns; column += 1) painted += Number(isPainted(column, line));
+  let missed = 0;
+  for (const [index, value] of rows.values.entries()) {
+    const column = columnOf(rows.times[index] ?? 0, span);
+    if (Number.isNaN(value) || !isDue(value) || column < 0 || column >= span.columns) continue;
+    const line = Math.floor(y(value));
+    const near = Array.from({ length: 2 * reach + 1 }, (_, i) => line - reach + i);
+    if (!near.some((at) => isPainted(column, at))) missed += 1;
+  }
+  return [painted, missed];
+}
+
+/** The window of a request on a plot of that size. */
+function windowOf(request: PixelRequest, picture: Picture): Span {
+  const none = { times: new Float64Array(0), values: new Float64Array(0) };
+  picture.draw(paneOf(none, 'line', null), { to: NOW, bucketMs: 1000 });
+  const { columns } = picture;
+  const bucketMs = bucketFor(request.rangeMs, columns * request.bucketsAPixel) * request.bucketsAPixel;
+  return spanOf(edgeAfter(NOW, bucketMs), bucketMs, columns);
+}
+
+/** Draws every line, all of its rows and what is kept of them. */
+export function compare(request: PixelRequest): PixelResults {
+  const pictures = [new Picture(request), new Picture(request)] as const;
+  const [raw, reduced] = pictures;
+  const span = windowOf(request, raw);
+  const width = span.bucketMs / request.bucketsAPixel;
+  let differingOfExtremes: number | null = null;
+  const lines = pixelCases(seeded(request.seed), span).map((drawn): PixelResult => {
+    const all: Rows = { times: Float64Array.from(drawn.times), values: Float64Array.from(drawn.values) };
+    const gap = drawn.breakAfterMs ?? null;
+    const indexes = keep(drawn, all, width);
+    raw.draw(paneOf(all, drawn.shape, gap), span);
+    const whole = raw.pixels;
+    reduced.draw(paneOf(rowsAt(all, indexes), drawn.shape, gap), span);
+    const found = reduced.pixels;
+    const isDue = (value: number): boolean => drawn.shape !== 'scatter' || Math.abs(value) >= 3;
+    // Hollow dots are empty within.
+    const reach = drawn.shape === 'dots' ? Math.ceil(3 * devicePixelRatio) : 1;
+    const [painted, missed] = look(found, reduced, all, span, reach, isDue);
+    const difference = differing(whole, found);
+    if (differingOfExtremes === null) {
+      reduced.draw(paneOf(rowsAt(all, extremesOf(all, width)), drawn.shape, gap), span);
+      differingOfExtremes = differing(whole, reduced.pixels);
+    }
+    return {
+      name: drawn.name,
+      rows: all.times.length,
+      kept: indexes.length,
+      differing: difference,
+      painted,
+      missed,
+    };
+  });
+  for (const picture of pictures) picture.remove();
+  return { lines, differingOfExtremes: differingOfExtremes ?? 0 };
+}
+
+/** What came of a window that slid. */
+export interface SlidResult {
+  readonly steps: number;
+  /** Pixels that differ from a window loaded anew, and from one with all rows. */
+  readonly differingFromFresh: number;
+  readonly differingFromRaw: number;
+  readonly painted: number;
+}
+
+const STEPS = 60;
+const SLID_ROWS = 60_000;
+
+/**
+ * Opens a window, lets it slide by half its length while rows come, some of them late, and draws every step; then draws
+ * what a page would that is opened at the end.
+ */
+export function slide(request: PixelRequest): SlidResult {
+  const pictures = [new Picture(request), new Picture(request), new Picture(request)] as const;
+  const [slid, fresh, raw] = pictures;
+  const random = seeded(request.seed);
+  const { bucketMs, columns } = windowOf(request, slid);
+  const rangeMs = columns * bucketMs;
+  const start = NOW - rangeMs / 2;
+  let value = 0;
+  // Rows by when they come; a tenth of them is dated up to a fifth of the window before.
+  const rows = Array.from({ length: SLID_ROWS }, (_, i) => {
+    const at = NOW - 1.5 * rangeMs + (1.5 * rangeMs * i) / SLID_ROWS;
+    value = random() < 0.001 ? 0 : value + random() - 0.5;
+    return { at, timestamp: random() < 0.1 ? at - (random() * rangeMs) / 5 : at, value };
+  });
+  const edge = (right: number): number => bucketStart(right - rangeMs, bucketMs);
+  const held = (right: number): Rows => {
+    const inside = rows.filter(({ at, timestamp }) => at < right && timestamp >= edge(right));
+    inside.sort((a, b) => a.timestamp - b.timestamp);
+    return {
+      times: Float64Array.from(inside, ({ timestamp }) => timestamp),
+      values: Float64Array.from(inside, (row) => row.value),
+    };
+  };
+  const load = (right: number): Channel => {
+    const all = held(right);
+    const { times, values } = rowsAt(all, m4({ times: all.times, values: [all.values] }, bucketMs));
+    return new Channel(STREAMS.system_metrics, 'cpu', { rangeMs, bucketMs }, right, {
+      type: 'snapshot',
+      id: 'a',
+      stream: 'system_metrics',
+      key: 'cpu',
+      cursor: '1',
+      from: edge(right),
+      to: right,
+      reduced: true,
+      bucket_ms: bucketMs,
+      rows_total: all.times.length,
+      series: [{ name: null, columns: { timestamp: [...times], metric_value: [...values] } }],
+    });
+  };
+  const paneOfChannel = (channel: Channel, right: number): Pane => {
+    const [line] = channel.view(right).lines;
+    const none = new Float64Array(0);
+    return paneOf({ times: line?.times ?? none, values: line?.columns.metric_value ?? none }, 'line', null);
+  };
+  const channel = load(start);
+  let sent = rows.findIndex(({ at }) => at >= start);
+  for (let step = 1; step <= STEPS; step += 1) {
+    const now = start + ((NOW - start) * step) / STEPS;
+    const next = rows.findIndex(({ at }) => at >= now);
+    const come = rows.slice(sent, next < 0 ? undefined : next);
+    sent = next < 0 ? rows.length : next;
+    channel.append({
+      type: 'delta',
+      stream: 'system_metrics',
+      key: 'cpu',
+      prev: `${step}`,
+      cursor: `${step + 1}`,
+      time: now,
+      via: 'notify',
+      rows: come.map(({ timestamp, value: metric_value }, i) => ({ id: sent + i, timestamp, metric_value })),
+    });
+    channel.slide(now);
+    slid.draw(paneOfChannel(channel, now), { to: edgeAfter(now, bucketMs), bucketMs });
+  }
+  const span = spanOf(edgeAfter(NOW, bucketMs), bucketMs, columns);
+  fresh.draw(paneOfChannel(load(NOW), NOW), span);
+  raw.draw(paneOf(held(NOW), 'line', null), span);
+  const found = slid.pixels;
+  const [painted] = look(found, slid, held(NOW), span, 1, () => true);
+  const result = {
+    steps: STEPS,
+    differingFromFresh: differing(found, fresh.pixels),
+    differingFromRaw: differing(found, raw.pixels),
+    painted,
+  };
+  for (const picture of pictures) picture.remove();
+  return result;
+}
