@@ -12,9 +12,9 @@ import { Pacer } from './store/pacer.ts';
 import { type Moment, offReason, ShownStream } from './store/shown.ts';
 import { troubleOf } from './store/state.ts';
 import { createSymbolList } from './store/symbols.ts';
-import type { FeedEdge, Store, StoreDeps } from './store/types.ts';
+import type { FeedEdge, Lens, Store, StoreDeps } from './store/types.ts';
 
-export type { Store, StoreDeps } from './store/types.ts';
+export type { Lens, Store, StoreDeps } from './store/types.ts';
 
 /** Pixel columns that a chart's history is asked for before its width is known, and at most. */
 const COLUMNS_USUAL = 1200;
@@ -41,6 +41,7 @@ export function createStore(deps: StoreDeps): Store {
   const heartbeat = signal<Frame<'heartbeat'> | null>(null);
   const demo = signal(false);
   const version = signal<string | null>(null);
+  const lens = signal<Lens | null>(null);
 
   const symbolList = createSymbolList(deps.fetchSymbols, deps.timers, view.offerSymbols);
   const pacer = new Pacer(
@@ -149,6 +150,7 @@ export function createStore(deps: StoreDeps): Store {
       case 'lost':
         streams.get(news.stream)?.lose(heardAt);
     }
+    lens.peek()?.hear(news);
   }
 
   function changed(name: StreamName, change: (series: StreamSeries) => void): void {
@@ -261,6 +263,7 @@ export function createStore(deps: StoreDeps): Store {
     version,
     symbols: symbolList.symbols,
     view,
+    lens,
     stream(name) {
       const held = streams.get(name);
       if (held === undefined) throw new RangeError(`There is no stream ${name}.`);

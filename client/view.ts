@@ -1,6 +1,6 @@
-/** What the visitor chose: symbol and range live in the URL, so that a link shows the same; the rest is remembered here. */
+/** What the visitor chose: symbol, range and zoom live in the URL, so that a link shows the same; the rest is remembered here. */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
-import { RANGES, type RangeName, REFRESHES, type RefreshName } from './model.ts';
+import { RANGE_MS, RANGES, type RangeName, REFRESHES, type RefreshName } from './model.ts';
 
 /** Themes; `system` follows the operating system's. */
 export const THEMES = ['system', 'dark', 'light'] as const;
@@ -13,6 +13,13 @@ export type ZoneName = (typeof ZONES)[number];
 /** The symbol that a visitor sees who asked for none, where it is listed. */
 export const DEFAULT_SYMBOL = 'BTC/USDT';
 const DEFAULT_RANGE: RangeName = '24h';
+
+/** A part of the range, or a stretch of the past, that is shown in its place. */
+export interface Zoom {
+  readonly spanMs: number;
+  /** Where it ends, epoch ms; null: at the present, which it follows. */
+  readonly to: number | null;
+}
 
 /** The browser's parts that the view needs; tests bring their own. */
 export interface ViewEnvironment {
@@ -35,8 +42,13 @@ export interface View {
   readonly refresh: ReadonlySignal<RefreshName>;
   readonly theme: ReadonlySignal<ThemeName>;
   readonly zone: ReadonlySignal<ZoneName>;
+  /** Null: the whole range. */
+  readonly zoom: ReadonlySignal<Zoom | null>;
   setSymbol(symbol: string): void;
+  /** Shows the whole of a range. */
   setRange(range: RangeName): void;
+  /** @param isPassing another zoom follows at once, so that this one is not written into the URL. */
+  setZoom(zoom: Zoom | null, isPassing?: boolean): void;
   setRefresh(refresh: RefreshName): void;
   setTheme(theme: ThemeName): void;
   setZone(zone: ZoneName): void;
@@ -46,18 +58,41 @@ export interface View {
   dispose(): void;
 }
 
-/** Symbol and range that a query string asks for; null where it names none, or none that exists. */
-export function parseQuery(query: string): { symbol: string | null; range: RangeName | null } {
-  const parameters = new URLSearchParams(query);
-  const symbol = parameters.get('symbol')?.trim() ?? '';
-  return { symbol: symbol === '' ? null : symbol, range: oneOf(RANGES, parameters.get('range')) };
+/** What a query string asks for; null where it names none, or none that exists. */
+interface Asked {
+  readonly symbol: string | null;
+  readonly range: RangeName | null;
+  readonly zoom: Zoom | null;
 }
 
-/** The query string with symbol and range set and every other parameter kept; slashes and colons stay readable. */
-export function formatQuery(query: string, symbol: string, range: RangeName): string {
+/** Reads symbol, range and zoom: `from` and `to` in ISO 8601, or `from=now-900s` for the last 900 seconds. */
+export function parseQuery(query: string): Asked {
+  const parameters = new URLSearchParams(query);
+  const symbol = parameters.get('symbol')?.trim() ?? '';
+  const from = parameters.get('from') ?? '';
+  const to = Date.parse(parameters.get('to') ?? '');
+  const seconds = /^now-(\d+)s$/.exec(from)?.[1];
+  const spanMs = seconds === undefined ? to - Date.parse(from) : Number(seconds) * 1000;
+  return {
+    symbol: symbol === '' ? null : symbol,
+    range: oneOf(RANGES, parameters.get('range')),
+    zoom: spanMs > 0 && spanMs <= RANGE_MS['7d'] ? { spanMs, to: seconds === undefined ? to : null } : null,
+  };
+}
+
+/** The query string with the choices set and every other parameter kept; slashes and colons stay readable. */
+export function formatQuery(query: string, symbol: string, range: RangeName, zoom: Zoom | null = null): string {
   const parameters = new URLSearchParams(query);
   parameters.set('symbol', symbol);
   parameters.set('range', range);
+  parameters.delete('from');
+  parameters.delete('to');
+  const iso = (time: number): string => new Date(time).toISOString();
+  if (zoom !== null) {
+    const { to, spanMs } = zoom;
+    parameters.set('from', to === null ? `now-${Math.round(spanMs / 1000)}s` : iso(to - spanMs));
+    if (to !== null) parameters.set('to', iso(to));
+  }
   return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
 }
 
@@ -71,6 +106,7 @@ export function createView(environment: ViewEnvironment): View {
   let symbolChosen = asked.symbol !== null;
   const symbol = signal(asked.symbol ?? DEFAULT_SYMBOL);
   const range = signal<RangeName>(asked.range ?? DEFAULT_RANGE);
+  const zoom = signal(asked.zoom);
   const refresh = signal<RefreshName>(oneOf(REFRESHES, recall('refresh')) ?? 'live');
   const theme = signal<ThemeName>(oneOf(THEMES, recall('theme')) ?? 'system');
   const zone = signal<ZoneName>(oneOf(ZONES, recall('zone')) ?? 'utc');
@@ -91,7 +127,7 @@ export function createView(environment: ViewEnvironment): View {
     }
   }
   function writeQuery(): void {
-    environment.replaceQuery(formatQuery(environment.query(), symbol.peek(), range.peek()));
+    environment.replaceQuery(formatQuery(environment.query(), symbol.peek(), range.peek(), zoom.peek()));
   }
 
   const dispose = environment.onNavigate(() => {
@@ -103,6 +139,7 @@ export function createView(environment: ViewEnvironment): View {
         symbol.value = now.symbol;
       }
       range.value = now.range ?? DEFAULT_RANGE;
+      zoom.value = now.zoom;
     });
   });
 
@@ -112,6 +149,7 @@ export function createView(environment: ViewEnvironment): View {
     refresh,
     theme,
     zone,
+    zoom,
     setSymbol(name) {
       const chosen = name.trim();
       if (chosen === '') return;
@@ -120,8 +158,15 @@ export function createView(environment: ViewEnvironment): View {
       writeQuery();
     },
     setRange(name) {
-      range.value = name;
+      batch(() => {
+        range.value = name;
+        zoom.value = null;
+      });
       writeQuery();
+    },
+    setZoom(next, isPassing = false) {
+      zoom.value = next;
+      if (!isPassing) writeQuery();
     },
     setRefresh(name) {
       refresh.value = name;

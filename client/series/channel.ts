@@ -35,6 +35,8 @@ export interface Window {
   readonly rangeMs: number;
   /** Width of a bucket in ms, of which no more is kept than can be seen in a pixel column. */
   readonly bucketMs: number;
+  /** Where it begins (epoch ms) if it stays there; absent: it slides with the clock. */
+  readonly from?: number;
 }
 
 /**
@@ -53,6 +55,7 @@ export class Channel {
   readonly #minutes: Minutes;
   /** Where the window begins, epoch ms. */
   #from: number;
+  readonly #isFixed: boolean;
 
   /** @param now server clock, epoch ms. */
   constructor(stream: StreamDeclaration, key: string, window: Window, now: number, snapshot: Frame<'snapshot'> | null) {
@@ -62,7 +65,8 @@ export class Channel {
     this.#textNames = stream.values.filter(({ kind }) => kind === 'text').map(({ name }) => name);
     this.#rangeMs = window.rangeMs;
     this.#bucketMs = snapshot?.bucket_ms ?? window.bucketMs;
-    this.#from = now - window.rangeMs;
+    this.#isFixed = window.from !== undefined;
+    this.#from = window.from ?? now - window.rangeMs;
     const keep = keeperOf(stream);
     this.#choose = ({ times, columns }) =>
       keep({ times, column: (name) => columns[this.#numbers.indexOf(name)] ?? [] }, this.#bucketMs);
@@ -115,6 +119,7 @@ export class Channel {
    * windows goes whole.
    */
   slide(right: number): void {
+    if (this.#isFixed) return;
     const from = right - this.#rangeMs;
     this.#from = from;
     for (const [name, line] of this.#lines) {

@@ -1,10 +1,21 @@
 /** What the page reads of its store, and what the store needs of the world. */
-import type { ReadonlySignal } from '@preact/signals';
+import type { ReadonlySignal, Signal } from '@preact/signals';
 import type { Frame } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
-import type { Command, FeedCounts, FeedEvent } from '../feed.ts';
+import type { Command, FeedCounts, FeedEvent, News } from '../feed.ts';
 import type { FeedState, StreamView } from '../model.ts';
+import type { Span } from '../painters/span.ts';
 import type { View } from '../view.ts';
+
+/** Brings finer rows for what a zoomed page shows; loaded when it is first needed. */
+export interface Lens {
+  /** Grows whenever there is something finer to see. */
+  readonly version: ReadonlySignal<number>;
+  /** A stream's view with the finest rows that are there for `span`; asks for finer ones where they are not. */
+  refine(view: StreamView, span: Span): StreamView;
+  /** What the feed brings, in order. */
+  hear(news: News): void;
+}
 
 /** What the page reads. All times are on the server's clock, in epoch ms. */
 export interface Store {
@@ -29,6 +40,8 @@ export interface Store {
   /** Every symbol that the database knows, sorted; empty until loaded. */
   readonly symbols: ReadonlySignal<readonly string[]>;
   readonly view: View;
+  /** Written by the part of the page that zooms, once it is there. */
+  readonly lens: Signal<Lens | null>;
   /**
    * What the page knows of a stream for the chosen symbol and range. Changes with the data when live (at most once in
    * 16 ms); else at the refresh's pace, and when its state does. While another symbol or range loads, it is the old

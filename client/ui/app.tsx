@@ -53,6 +53,7 @@ export function App({ store }: { store: Store }) {
         ))}
       </main>
       <Footer store={store} />
+      {parts !== null && <parts.Zooming store={store} />}
       <Dialog
         label="Choose a symbol"
         class="picker"

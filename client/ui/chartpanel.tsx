@@ -134,8 +134,9 @@ function Message({ store, stream, state, refusal }: MessageProps) {
       </div>
     );
   const { channels } = store.stream(stream).value;
-  const hasNoRows = state === 'stale' && !channels.some(({ lines }) => lines.length > 0);
-  if (state === 'empty' || hasNoRows)
+  const hasNoRows = state === 'stale' && !channels.some(({ lines }) => lines.some(({ times }) => times.length > 0));
+  // A stretch of the past may have rows where the range has none.
+  if (view.zoom.value === null && (state === 'empty' || hasNoRows))
     return (
       <div class="message" data-testid="message">
         <strong>

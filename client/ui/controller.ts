@@ -1,5 +1,6 @@
 /** Turns one stream's view into its chart's scene, and draws it when the page's frame or a choice changes. */
 import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { bucketFor } from '../../shared/m4.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { drawSoon } from '../draw.ts';
 import { RANGE_MS, type StreamView } from '../model.ts';
@@ -10,12 +11,16 @@ import type { Picture, RecipeContext } from '../recipes/recipe.ts';
 import { RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
 import { palette } from '../theme.ts';
+import type { Zoom } from '../view.ts';
 import { lead, until } from '../window.ts';
 import { extras } from './later.tsx';
 import { type ChartLayout, layoutOf, sameLayout } from './layout.ts';
 
 /** Ages in a picture are written anew at this pace, without any new row. */
 const AGES_MS = 15_000;
+
+/** The plots on the page, by the element over them that takes the pointer: the time at so many CSS pixels from its left edge. */
+export const plotTimes = new Map<EventTarget, (x: number) => number>();
 
 /** One chart's state beside the store's. */
 export interface ChartController {
@@ -35,7 +40,7 @@ export function contextOf(store: Store, view: StreamView, variant: string, span:
     symbol: store.view.symbol.peek(),
     zone: store.view.zone.peek(),
     range: view.range,
-    rangeMs: RANGE_MS[view.range],
+    rangeMs: store.view.zoom.peek()?.spanMs ?? RANGE_MS[view.range],
     from: span.from,
     bucketMs: span.bucketMs,
     now: store.now.peek(),
@@ -56,11 +61,24 @@ interface Framed {
  * a tenth, so that a pixel column is a whole bucket of what is held. Without columns it is the range itself.
  */
 export function framed(store: Store, view: StreamView, columns?: number): Framed {
+  const zoom = store.view.zoom.peek();
+  if (zoom !== null && columns !== undefined) return zoomed(store, view, zoom, columns);
   const { bucketMs } = view;
   const ahead = lead(view, store.now.peek());
   const to = edgeAfter(store.viewNow.peek() + ahead, bucketMs);
   const span = spanOf(to, bucketMs, columns ?? Math.ceil(RANGE_MS[view.range] / bucketMs));
   return { view: until(view, span.to), span, ahead };
+}
+
+/** What is held is shown at once, however coarse it is for the zoom; the lens has the finer rows, once they have come. */
+function zoomed(store: Store, view: StreamView, { spanMs, to }: Zoom, columns: number): Framed {
+  const bucketMs = bucketFor(spanMs, columns);
+  const now = store.viewNow.peek();
+  const ahead = to === null ? lead(view, store.now.peek()) : 0;
+  // An end that is given lies at a pixel's edge where the zoom was made on one.
+  const span = spanOf(edgeAfter(to === null ? now + ahead : to - 0.001, bucketMs), bucketMs, columns);
+  const finest = store.lens.peek()?.refine(view, span) ?? view;
+  return { view: until(finest, span.to), span, ahead };
 }
 
 /** Makes a chart's controller; it draws until it is destroyed. */
@@ -104,7 +122,9 @@ export function createController(store: Store, name: StreamName): ChartControlle
     const now = framed(store, source.peek(), columns);
     const { view, span, ahead } = now;
     // The next column begins at the window's end.
-    drawn = { version: view.version, from: span.to - span.bucketMs - ahead, until: span.to - ahead };
+    drawn = { version: source.peek().version, from: span.to - span.bucketMs - ahead, until: span.to - ahead };
+    // What is past does not move.
+    if (store.view.zoom.peek()?.to != null) drawn = { ...drawn, from: 0, until: Number.POSITIVE_INFINITY };
     const shown = picture(now);
     const next = layoutOf(shown);
     if (!sameLayout(next, layout.peek())) layout.value = next;
@@ -120,6 +140,10 @@ export function createController(store: Store, name: StreamName): ChartControlle
 
   const panes = new Panes({
     scene,
+    onPlot: (over, timeAt) => {
+      plotTimes.set(over, timeAt);
+      return () => plotTimes.delete(over);
+    },
     hitTest: () => extras()?.hitTest ?? null,
     onPointer: (next) => {
       pointer.value = next;
@@ -139,7 +163,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
   const stop = effect(() => {
     // Whatever changes the picture without a new row.
     [state.value, lostFrom.value, store.feed.value, store.view.zone.value, store.view.symbol.value];
-    [variant.value, palette.value, store.view.range.value];
+    [variant.value, palette.value, store.view.range.value, store.view.zoom.value, store.lens.value?.version.value];
     drawSoon(panes);
   });
 

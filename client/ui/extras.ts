@@ -4,3 +4,4 @@ export { KeyList } from './help.tsx';
 export { MenuList } from './menulist.tsx';
 export { PickerBody } from './picker.tsx';
 export { Tooltip } from './tooltip.tsx';
+export { Zooming } from './zoom.tsx';

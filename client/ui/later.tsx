@@ -52,7 +52,7 @@ export function followExtras(store: Store): () => void {
   return effect(() => {
     if (store.feed.value !== 'live' || isUnderWay.value || loaded.value !== null) return;
     if (failures.value > 1) reloadOnceIdle('a part is missing');
-    else setTimeout(fetchExtras, failures.value > 0 ? RETRY_MS : QUIET_MS);
+    else setTimeout(fetchExtras, failures.value > 0 ? RETRY_MS : store.view.zoom.peek() === null ? QUIET_MS : 0);
   });
 }
 

@@ -16,11 +16,44 @@ describe('the choices of the visitor', () => {
   });
 
   test.each(['BTC/USDT', 'BTC/USDT:USDT', 'A&B=C', 'Ä %2F+?#'])('a symbol of %s comes back from the URL', (symbol) => {
-    expect(parseQuery(formatQuery('', symbol, '6h'))).toEqual({ symbol, range: '6h' });
+    expect(parseQuery(formatQuery('', symbol, '6h'))).toEqual({ symbol, range: '6h', zoom: null });
   });
 
   test('an unknown range is as good as none', () => {
-    expect(parseQuery('?symbol=%20&range=5h')).toEqual({ symbol: null, range: null });
+    expect(parseQuery('?symbol=%20&range=5h')).toEqual({ symbol: null, range: null, zoom: null });
+  });
+
+  test('a zoom stands in the URL, of the past and of the present, and goes with the choice of a range', () => {
+    const browser = new FakeBrowser('?symbol=BTC/USDT&range=24h');
+    const view = createView(browser);
+    const to = Date.UTC(2026, 10, 22, 18, 30, 0, 125);
+    view.setZoom({ spanMs: 900_125, to });
+    const past = '&from=2026-11-22T18:15:00.000Z&to=2026-11-22T18:30:00.125Z';
+    expect(browser.search).toBe(`?symbol=BTC/USDT&range=24h${past}`);
+    view.setZoom({ spanMs: 5000, to }, true);
+    expect(browser.search).toContain(past);
+    view.setZoom({ spanMs: 900_000, to: null });
+    expect(browser.search).toBe('?symbol=BTC/USDT&range=24h&from=now-900s');
+    expect(createView(new FakeBrowser(browser.search)).zoom.value).toEqual({ spanMs: 900_000, to: null });
+    expect(createView(new FakeBrowser(`?x=1${past}`)).zoom.value).toEqual({ spanMs: 900_125, to });
+    view.setSymbol('ETH/USDT');
+    expect(view.zoom.value).not.toBeNull();
+    view.setRange('24h');
+    expect(view.zoom.value).toBeNull();
+    expect(browser.search).toBe('?symbol=ETH/USDT&range=24h');
+    browser.go(`?x=1${past}`);
+    expect(view.zoom.value?.to).toBe(to);
+  });
+
+  test.each([
+    'from=2026-11-22T18:30:00Z&to=2026-11-22T18:15:00Z',
+    'from=2026-11-22T18:30:00Z',
+    'to=2026-11-22T18:30:00Z',
+    'from=now-0s',
+    'from=now-99999999s',
+    'from=x&to=y',
+  ])('%s is no zoom', (query) => {
+    expect(parseQuery(query).zoom).toBeNull();
   });
 
   test('refresh, theme and zone are remembered, a pause is not', () => {

@@ -1,0 +1,236 @@
+/** One stream's finer rows for what a zoomed page shows: asked for when they are missing, followed while they are shown. */
+import { chartNumber } from '../../shared/columns.ts';
+import type { Frame } from '../../shared/protocol.ts';
+import { STREAMS, type StreamName } from '../../shared/streams.ts';
+import type { StreamView } from '../model.ts';
+import type { Span } from '../painters/span.ts';
+import { Channel } from '../series/channel.ts';
+import type { ChartAnswer, ChartQuestion } from './chart-api.ts';
+import { compose } from './compose.ts';
+import { type LoadState, Loads, type LoadsDeps } from './loads.ts';
+
+/** What is asked for. */
+export interface DetailQuestion extends ChartQuestion {
+  /** Whether it ends at the present, so that rows of any later time belong to it. */
+  readonly follows: boolean;
+  /** Length in ms of the window that is shown, with what is loaded before it: what is kept as the window slides. */
+  readonly windowMs: number;
+}
+
+/** What a page shows of the stream. */
+export interface Shown {
+  readonly span: Span;
+  /** Null for a stream that has no symbols. */
+  readonly symbol: string | null;
+  readonly follows: boolean;
+}
+
+/** From outside; `onChange`: there is something else to see. */
+export type DetailDeps = Omit<LoadsDeps<DetailQuestion, ChartAnswer>, 'onLeave' | 'onAnswer' | 'onState'> & {
+  onChange(): void;
+};
+
+/** What the server answers at most, in one request. */
+const LONGEST_MS = 8 * 86_400_000;
+/** As a share of the window: so much beside it is loaded too, so that a small step shows at once. */
+const BESIDE = 0.25;
+/** Buckets a pixel of streams whose rows are summed up, as in the store. */
+const FINER: Partial<Record<StreamName, number>> = { performance_metrics: 2 };
+
+/** What a request has brought, and what came after it. */
+interface Held {
+  readonly question: DetailQuestion;
+  readonly channels: Map<string, Channel>;
+  /** From here on all rows are there, epoch ms; moves on with a window that slides. */
+  from: number;
+}
+
+/** The finer rows of one stream. */
+export class Detail {
+  readonly #stream: StreamName;
+  readonly #loads: Loads<DetailQuestion, ChartAnswer>;
+  readonly #now: () => number;
+  readonly #onChange: () => void;
+  #asked: DetailQuestion | null = null;
+  #held: Held | null = null;
+  /** What came since the request left. Some of it may be in the answer too. */
+  #since: Frame<'delta'>[] = [];
+  /** Whether rows were missed, so that what is held has to be loaded again when the feed is whole. */
+  #isBroken = false;
+  #version = 0;
+
+  constructor(stream: StreamName, deps: DetailDeps) {
+    const { onChange, ...rest } = deps;
+    this.#stream = stream;
+    this.#onChange = onChange;
+    this.#now = () => rest.now();
+    this.#loads = new Loads({
+      ...rest,
+      onLeave: () => {
+        this.#since = [];
+      },
+      onAnswer: (question, answer) => this.#take(question, answer),
+      onState: onChange,
+    });
+  }
+
+  get state(): LoadState {
+    return this.#loads.state;
+  }
+
+  /** The view with the finest rows that are held; asks for finer ones where they do not cover what is shown. */
+  refine(view: StreamView, shown: Shown): StreamView {
+    const { span, symbol } = shown;
+    if (!this.#covers(this.#asked, shown)) {
+      this.#asked = questionOf(this.#stream, shown);
+      this.#loads.ask(this.#asked);
+    }
+    const held = this.#held;
+    if (held === null || held.question.symbol !== symbol) return view;
+    const { question, channels } = held;
+    if (question.follows) {
+      for (const channel of channels.values()) channel.slide(span.to);
+      held.from = Math.max(held.from, span.to - question.windowMs);
+    }
+    const fine = [...channels.values()].map((channel) => channel.view(this.#now()));
+    const within = { from: held.from, to: question.follows ? Number.POSITIVE_INFINITY : question.to };
+    // Both only grow, so that no sum comes twice.
+    const version = view.version + this.#version;
+    return { ...view, channels: compose(view, fine, within, span), version };
+  }
+
+  /** The page shows the whole range again. */
+  clear(): void {
+    this.#loads.ask(null);
+    this.#asked = null;
+    this.#held = null;
+    this.#since = [];
+  }
+
+  /** Rows came. */
+  append(frame: Frame<'delta'>): void {
+    if (this.#asked === null) return;
+    if (this.#loads.state.name !== 'loaded') this.#since.push(frame);
+    if (this.#held !== null) append(this.#held, this.#stream, frame);
+  }
+
+  /** Rows will be missing. */
+  lose(): void {
+    this.#isBroken = true;
+  }
+
+  /** The feed is whole again: what was missed has to be loaded. */
+  mend(): void {
+    if (!this.#isBroken) return;
+    this.#isBroken = false;
+    if (this.#asked !== null) this.#loads.ask(this.#asked);
+  }
+
+  #covers(question: DetailQuestion | null, { span, symbol, follows }: Shown): boolean {
+    if (question === null || question.symbol !== symbol || question.follows !== follows) return false;
+    if (question.bucketMs !== bucketOf(this.#stream, span)) return false;
+    // What slides is followed; its length is part of the bucket's width.
+    if (follows) return question.windowMs >= Math.min(span.to - span.from, LONGEST_MS);
+    return question.from <= Math.max(span.from, span.to - LONGEST_MS) && question.to >= span.to;
+  }
+
+  #take(question: DetailQuestion, answer: ChartAnswer): void {
+    const now = this.#now();
+    const { from, to, bucketMs, follows, windowMs } = question;
+    const window = follows ? { rangeMs: windowMs, bucketMs } : { rangeMs: to - from, bucketMs, from };
+    const channels = new Map<string, Channel>();
+    for (const [key, series] of byKey(question, answer)) {
+      const frame: Frame<'snapshot'> = {
+        type: 'snapshot',
+        id: '',
+        stream: this.#stream,
+        key,
+        cursor: '',
+        from,
+        to,
+        reduced: answer.reduced,
+        bucket_ms: answer.bucket_ms,
+        rows_total: 0,
+        series,
+      };
+      channels.set(key, new Channel(STREAMS[this.#stream], key, window, now, frame));
+    }
+    this.#held = { question, channels, from };
+    for (const frame of this.#since) {
+      const rows = frame.rows.filter((row) => !isIn(answer, question, this.#stream, frame.key, row));
+      if (rows.length > 0) append(this.#held, this.#stream, { ...frame, rows });
+    }
+    this.#since = [];
+    this.#version += 1;
+    this.#onChange();
+  }
+}
+
+function bucketOf(stream: StreamName, { bucketMs }: Span): number {
+  const finer = bucketMs / (FINER[stream] ?? 1);
+  return Number.isInteger(finer) ? finer : bucketMs;
+}
+
+/** The question whose answer covers what is shown, and as much beside it as the server gives. */
+function questionOf(stream: StreamName, { span, symbol, follows }: Shown): DetailQuestion {
+  const length = Math.min(span.to - span.from, Math.floor(LONGEST_MS / span.bucketMs) * span.bucketMs);
+  const room = Math.floor((LONGEST_MS - length) / 2 / span.bucketMs);
+  const beside = Math.max(0, Math.min(Math.ceil((length / span.bucketMs) * BESIDE), room)) * span.bucketMs;
+  const bucketMs = bucketOf(stream, span);
+  const [from, to] = [span.to - length - beside, span.to + beside];
+  return { stream, symbol, from, to, bucketMs, follows, windowMs: length + beside };
+}
+
+/** The answer's lines by key: a stream without symbols names its lines by them. */
+function byKey(
+  { symbol }: DetailQuestion,
+  { data }: ChartAnswer,
+): readonly (readonly [string, Frame<'snapshot'>['series']])[] {
+  if (symbol !== null) return [[symbol, data]];
+  return data.map(({ name, columns }) => [name ?? '', [{ name: null, columns }]] as const);
+}
+
+/** Takes the rows of a delta into what is held, as far as they belong to it. */
+function append(held: Held, stream: StreamName, frame: Frame<'delta'>): void {
+  const { question, channels } = held;
+  if (question.symbol !== null && question.symbol !== frame.key) return;
+  const { from, to, bucketMs, follows, windowMs } = question;
+  const rows = follows ? frame.rows : frame.rows.filter(({ timestamp }) => timestamp >= from && timestamp < to);
+  if (rows.length === 0) return;
+  let channel = channels.get(frame.key);
+  if (channel === undefined) {
+    const window = follows ? { rangeMs: windowMs, bucketMs } : { rangeMs: to - from, bucketMs, from };
+    channel = new Channel(STREAMS[stream], frame.key, window, frame.time, null);
+    channels.set(frame.key, channel);
+  }
+  channel.append({ ...frame, rows });
+  if (follows) held.from = Math.max(held.from, frame.time - windowMs);
+}
+
+/**
+ * Whether a row that came while the request was under way is in the answer. Charts carry no ids, so that it is told by its
+ * line, its time and its numbers.
+ */
+function isIn(
+  { data }: ChartAnswer,
+  { symbol }: DetailQuestion,
+  stream: StreamName,
+  key: string,
+  row: Frame<'delta'>['rows'][number],
+): boolean {
+  const { series, values } = STREAMS[stream];
+  const name = symbol === null ? key : series === null ? null : (row[series.name] ?? null);
+  const line = data.find((candidate) => candidate.name === name);
+  const times = line?.columns.timestamp ?? [];
+  for (let index = times.length - 1; index >= 0; index -= 1) {
+    const time = chartNumber(times[index]) ?? Number.NaN;
+    if (time < row.timestamp) return false;
+    if (time > row.timestamp) continue;
+    const isSame = values.every(
+      ({ name: column, kind }) =>
+        kind === 'text' || chartNumber(line?.columns[column]?.[index]) === chartNumber(row[column]),
+    );
+    if (isSame) return true;
+  }
+  return false;
+}
