@@ -10,10 +10,10 @@ import { migrate } from '../server/db/migrate.ts';
 import { listKeys, listSymbols } from '../server/db/symbols.ts';
 import { STREAMS } from '../shared/streams.ts';
 import { seeded } from '../test/support/random.ts';
-import type { Case, RangeName, Snapshots } from './history/cases.ts';
-import { CASES, forgetRollups, POINTS, RANGES, rawRows, reading, requestOf, snapshots } from './history/cases.ts';
+import type { Case, RangeName } from './history/cases.ts';
+import { CASES, POINTS, plainSnapshots, RANGES, rawRows, reading, requestOf, snapshots } from './history/cases.ts';
 import { copyDatabase, keysOf, loadedDatabase, topUp } from './history/dataset.ts';
-import { type Comparison, compare, sameWithoutRollups } from './history/exact.ts';
+import { type Comparison, compare, differing } from './history/exact.ts';
 import { commandOf, historyOptions } from './history/options.ts';
 import { openPlace } from './history/place.ts';
 import { sizesOf, untilRolledUp } from './history/rollups.ts';
@@ -133,8 +133,7 @@ async function measureWarm(connection: TimedConnection): Promise<void> {
             timing.raw.push(raw.sqlMs);
           }
           if (turn % PLAIN_EACH !== 0) return;
-          await forgetRollups(connection.client);
-          const plain = await connection.measure((client) => snapshots(client, chart, request));
+          const plain = await connection.measure((client) => plainSnapshots(client, chart, request));
           timing.plain.push(plain.sqlMs);
         });
       }
@@ -153,14 +152,13 @@ async function compareAll(connection: TimedConnection): Promise<Comparison & { r
       for (let turn = 0; turn < (chart.every ? 1 : COMPARED_KEYS); turn += 1) {
         const request = requestOf(someKey(chart), range);
         await reading(client, async () => {
-          const read = (): Promise<Snapshots> => snapshots(client, chart, request);
-          const rolled = await read();
+          const rolled = await snapshots(client, chart, request);
           const found = await compare(client, chart, request, rolled);
           rows += found.rows;
           served += found.served;
           charts += rolled.size;
           differences.push(...found.differences);
-          for (const key of await sameWithoutRollups(client, read, rolled)) {
+          for (const key of differing(rolled, await plainSnapshots(client, chart, request))) {
             differences.push(`${labelOf(chart, range)} ${key}: differs without rollups`);
           }
         });

@@ -1,7 +1,8 @@
 /** What is read of the past in these benchmarks: which charts, over which ranges, and how. */
 import type pg from 'pg';
-import { readSnapshot } from '../../server/db/history.ts';
+import { readChannels, readSnapshot } from '../../server/db/history.ts';
 import type { SnapshotRequest } from '../../server/feed/ports.ts';
+import { encodeChannel } from '../../server/feed/reduced.ts';
 import { parseRange } from '../../shared/range.ts';
 import { STREAMS, type StreamDeclaration, type StreamName } from '../../shared/streams.ts';
 
@@ -49,6 +50,19 @@ export async function snapshots(client: pg.Client, { stream }: Case, request: Sn
   return bodies;
 }
 
+/** The same, from the rows alone: as where there are no rollups, or no right to them. */
+export async function plainSnapshots(
+  client: pg.Client,
+  { stream }: Case,
+  request: SnapshotRequest,
+): Promise<Snapshots> {
+  const bodies = new Map<string, string>();
+  for await (const channel of readChannels(client, STREAMS[stream], request, { rollups: false })) {
+    bodies.set(channel.key, encodeChannel(STREAMS[stream], channel));
+  }
+  return bodies;
+}
+
 /** Reads every row of the chart, as the earlier dashboard did; answers how many. */
 export async function rawRows(client: pg.Client, { stream }: Case, request: SnapshotRequest): Promise<number> {
   const { table, key } = declarationOf(stream);
@@ -73,15 +87,10 @@ function declarationOf(stream: StreamName): StreamDeclaration {
 
 /** Runs `action` in a transaction as of one moment, which leaves no trace. */
 export async function reading<T>(client: pg.Client, action: () => Promise<T>): Promise<T> {
-  await client.query('begin isolation level repeatable read');
+  await client.query('begin isolation level repeatable read read only');
   try {
     return await action();
   } finally {
     await client.query('rollback');
   }
-}
-
-/** For the rest of the transaction nobody knows up to where rollups count, so that all is read from the rows themselves. */
-export async function forgetRollups(client: pg.Client): Promise<void> {
-  await client.query('delete from alphapulse_dashboard.rollup_state');
 }

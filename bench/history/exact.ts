@@ -5,7 +5,7 @@ import type { SnapshotRequest } from '../../server/feed/ports.ts';
 import { encodeCell, selectExpression } from '../../shared/columns.ts';
 import { keeperOf } from '../../shared/reduce.ts';
 import { STREAMS, type StreamDeclaration, TIME_COLUMN } from '../../shared/streams.ts';
-import { type Case, forgetRollups, rangeMs, type Snapshots } from './cases.ts';
+import { type Case, rangeMs, type Snapshots } from './cases.ts';
 
 const body = z.object({
   from: z.number(),
@@ -62,15 +62,9 @@ export async function compare(
   return { rows: rowsSeen, served: rowsServed, differences };
 }
 
-/** Reads the same without rollups: nothing may differ in the whole frame. */
-export async function sameWithoutRollups(
-  client: pg.Client,
-  read: () => Promise<Snapshots>,
-  served: Snapshots,
-): Promise<readonly string[]> {
-  await forgetRollups(client);
-  const plain = await read();
-  return [...new Set([...plain.keys(), ...served.keys()])].filter((key) => plain.get(key) !== served.get(key));
+/** Keys whose snapshots are not byte for byte the same. */
+export function differing(a: Snapshots, b: Snapshots): readonly string[] {
+  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
 }
 
 async function linesSince(

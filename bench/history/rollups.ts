@@ -1,29 +1,19 @@
 /** Whether the server's rollups of the data set are there, and how large they and the indexes are. */
 import type pg from 'pg';
+import { rollupProgress } from '../../server/db/rollup/progress.ts';
 import { LOADED } from './dataset.ts';
 
-/** Rollups count up to here at most this long ago when they are taken for finished. */
-const CALM_MS = 15_000;
 const POLL_MS = 500;
-/** Hours of the last seven days that ended long enough ago to be rolled up. */
-const DUE_HOURS = 167;
 
-/** Resolves when every hour of the last seven days was examined and nothing is left to be done. */
+/** Resolves when every hour that is due was examined and nothing is left to be done. Throws where that takes an hour. */
 export async function untilRolledUp(client: pg.Client, deadlineMs = 3_600_000): Promise<void> {
   for (const deadline = Date.now() + deadlineMs; ; ) {
-    const { rows } = await client.query<{ behind: string | null }>(
-      `select string_agg(stream, ', ') as behind from unnest($1::text[]) stream
-       where (select count(*) from alphapulse_dashboard.rollup_hours h
-              where h.stream = stream.stream and hour >= now() - interval '169 hours') < $2
-         or exists (select from alphapulse_dashboard.rollup_touched t where t.stream = stream.stream)
-         or exists (select from alphapulse_dashboard.rollup_rewrites r where r.stream = stream.stream)
-         or not exists (select from alphapulse_dashboard.rollup_state s
-              where s.stream = stream.stream and updated_at > now() - make_interval(secs => $3))`,
-      [LOADED, DUE_HOURS, CALM_MS / 1000],
+    const behind = (await rollupProgress(client)).filter(
+      ({ fit, hoursDone, hoursAll, touched, rewrites, positionAgeMs }) =>
+        !fit || hoursDone < hoursAll || touched > 0 || rewrites > 0 || positionAgeMs === null,
     );
-    const behind = rows[0]?.behind ?? null;
-    if (behind === null) return;
-    if (Date.now() > deadline) throw new Error(`no rollups after ${deadlineMs / 1000} s: ${behind}`);
+    if (behind.length === 0) return;
+    if (Date.now() > deadline) throw new Error(`no rollups after ${deadlineMs / 1000} s: ${JSON.stringify(behind)}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
