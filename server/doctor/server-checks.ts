@@ -4,7 +4,7 @@ import { STANDBY } from '../db/run.ts';
 import { type Finding, fail, ok, warn } from './findings.ts';
 
 const OLDEST_VERSION = 140_000;
-/** TimescaleDB tells triggers which rows were rewritten from this version on. */
+/** TimescaleDB tells triggers which rows were updated from this version on. */
 const TRANSITION_TABLES = [2, 18] as const;
 const MOST_SKEW_MS = 2000;
 /** Above this the doorbell keeps silent, so that no writer's COMMIT fails. */
@@ -44,7 +44,7 @@ function timescaledb({ inspection }: DoctorFacts): readonly Finding[] {
     warn(
       'database',
       'timescaledb',
-      `${what} does not tell triggers which rows of a hypertable were rewritten, so each UPDATE or DELETE voids all of its rollups`,
+      `${what} does not tell triggers which rows of a hypertable were updated, so each UPDATE voids all of its rollups`,
       'alter extension timescaledb update',
     ),
   ];

@@ -2,7 +2,7 @@
 import { STREAMS } from '../../shared/streams.ts';
 import type { StreamFacts, TableFacts } from '../db/catalogue.ts';
 import type { DoctorFacts } from '../db/doctor/facts.ts';
-import { cursorIndex, declaredIndexes, serves } from '../db/indexes.ts';
+import { columnList, cursorIndex, declaredIndexes, serves } from '../db/indexes.ts';
 import { type StreamInspection, shortfallOf } from '../db/inspect.ts';
 import { type Finding, fail, ok, warn } from './findings.ts';
 
@@ -48,8 +48,8 @@ function cursor(found: StreamInspection, table: TableFacts, tickMs: number): rea
   const shortfall = shortfallOf(found, tickMs);
   if (shortfall !== null) return [warn(stream, 'cursor_column', shortfall.reason, mendOf(found))];
   if (!found.cursorIndex) {
-    const { name, columns } = cursorIndex(STREAMS[stream]);
-    const what = `it has no valid index on (${columns}), so every look reads the whole table${cutOff(table, name)}`;
+    const needed = cursorIndex(STREAMS[stream]);
+    const what = `it has no valid index on ${columnList(needed)}, so every look reads the whole table${cutOff(table, needed.name)}`;
     return [warn(stream, 'cursor_index', what, mendOf(found))];
   }
   if (!found.foreignCursorValues) return [];
@@ -72,11 +72,11 @@ function indexes(found: StreamInspection, table: TableFacts): readonly Finding[]
   const { stream } = found;
   const missing = declaredIndexes(STREAMS[stream])
     .filter((needed) => !table.indexes.some((index) => serves(index, needed)))
-    .map(({ name, columns }) =>
+    .map((needed) =>
       warn(
         stream,
         'index_missing',
-        `it has no valid index on (${columns}), so history is slow${cutOff(table, name)}`,
+        `it has no valid index on ${columnList(needed)}, so history is slow${cutOff(table, needed.name)}`,
         mendOf(found),
       ),
     );
