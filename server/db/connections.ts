@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { readCells } from './queryable.ts';
 
 /** How to reach the database. */
 export interface DatabaseOptions {
@@ -29,6 +30,11 @@ export function openPool({ connection, poolSize, statementTimeoutMs, log, socket
     query_timeout: statementTimeoutMs + 2000,
     keepAlive: true,
     stream: socket,
+    // Many small ranges read at once look dear to the planner, on hypertables above all. Compiling such a query takes seconds
+    // where running it takes ms.
+    onConnect: async (client) => {
+      await readCells(client, { text: 'set jit = off', query_timeout: CONNECT_TIMEOUT_MS });
+    },
   });
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'));
   // A client that is checked out emits errors on itself (a server restart does that), and an unheard one ends the process.
