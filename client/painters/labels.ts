@@ -37,9 +37,9 @@ export function dodge<T>(
   return placed;
 }
 
-/** Index of the newest row with a finite value, -1 where there is none. */
-export function newestFinite(line: Pick<PaneLine, 'values'>): number {
-  for (let i = line.values.length - 1; i >= 0; i -= 1) if (Number.isFinite(line.values[i])) return i;
+/** Index of the newest row in the window with a finite value, -1 where there is none. */
+export function newestFinite(line: Pick<PaneLine, 'values' | 'end'>): number {
+  for (let i = (line.end ?? line.values.length) - 1; i >= 0; i -= 1) if (Number.isFinite(line.values[i])) return i;
   return -1;
 }
 

@@ -66,6 +66,8 @@ export interface PaneLine {
   readonly times: Float64Array;
   /** As long as `times`; NaN breaks the line. */
   readonly values: Float64Array;
+  /** So many rows are in the window; those after them only lead the line out of it. Absent: all are. */
+  readonly end?: number;
   readonly side: Side;
   readonly shape: Shape;
   /** Index of its colour and dash. */

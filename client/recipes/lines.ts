@@ -5,6 +5,7 @@ import { age, words } from '../format.ts';
 import type { ChannelView, LineView, StreamView } from '../model.ts';
 import { newestFinite } from '../painters/labels.ts';
 import type { PaneLine } from '../painters/scene.ts';
+import { lowerBound } from '../painters/spans.ts';
 import type { RecipeContext, Tone } from './recipe.ts';
 
 /** A line with the name that the page calls it by. */
@@ -118,9 +119,10 @@ export function paneLine(
     staleFor: staleMark(view, line, context.now),
     source: { stream: view.stream, line, symbol: context.symbol, derived: [] },
   };
-  const newest = newestFinite(drawn);
+  const end = lowerBound(line.times, context.to ?? Number.POSITIVE_INFINITY);
+  const newest = newestFinite({ ...drawn, end });
   const text = labelled && newest >= 0 ? drawn.format(drawn.values[newest] ?? Number.NaN) : null;
-  return { ...base, endText: text };
+  return { ...base, end, endText: text };
 }
 
 /** The line that a card speaks of where none is the newest: the first one that is not stale. */

@@ -13,6 +13,8 @@ export interface RecipeContext {
   readonly rangeMs: number;
   /** Where the window begins, epoch ms: up to a tenth of the range before it. */
   readonly from: number;
+  /** Where the chart ends (epoch ms), if rows after it are there: it shows a stretch of the past. */
+  readonly to?: number;
   /** Time of a pixel column, in ms. */
   readonly bucketMs: number;
   /** The server's clock, epoch ms. */

@@ -52,8 +52,8 @@ export function App({ store }: { store: Store }) {
           <ChartPanel key={stream} store={store} stream={stream} />
         ))}
       </main>
-      <Footer store={store} />
       {parts !== null && <parts.Zooming store={store} />}
+      <Footer store={store} />
       <Dialog
         label="Choose a symbol"
         class="picker"

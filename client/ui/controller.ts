@@ -34,14 +34,21 @@ export interface ChartController {
   destroy(): void;
 }
 
-/** What a recipe may know at the moment. `span`: what the chart shows. */
-export function contextOf(store: Store, view: StreamView, variant: string, span: Span): RecipeContext {
+/** What a recipe may know at the moment. `span`: what the chart shows; `zoom`: why it is not the whole range. */
+export function contextOf(
+  store: Store,
+  view: StreamView,
+  variant: string,
+  span: Span,
+  zoom: Zoom | null = null,
+): RecipeContext {
   return {
     symbol: store.view.symbol.peek(),
     zone: store.view.zone.peek(),
     range: view.range,
-    rangeMs: store.view.zoom.peek()?.spanMs ?? RANGE_MS[view.range],
+    rangeMs: zoom?.spanMs ?? RANGE_MS[view.range],
     from: span.from,
+    ...(zoom?.to == null ? {} : { to: span.to }),
     bucketMs: span.bucketMs,
     now: store.now.peek(),
     variant,
@@ -78,7 +85,8 @@ function zoomed(store: Store, view: StreamView, { spanMs, to }: Zoom, columns: n
   // An end that is given lies at a pixel's edge where the zoom was made on one.
   const span = spanOf(edgeAfter(to === null ? now + ahead : to - 0.001, bucketMs), bucketMs, columns);
   const finest = store.lens.peek()?.refine(view, span) ?? view;
-  return { view: until(finest, span.to), span, ahead };
+  // Lines run on to what comes after a stretch of the past; a copy, as the picture depends on the stretch too.
+  return { view: to === null ? until(finest, span.to) : { ...finest }, span, ahead };
 }
 
 /** Makes a chart's controller; it draws until it is destroyed. */
@@ -98,7 +106,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
   let cached: { readonly key: string; readonly picture: Picture } | null = null;
 
   function picture({ view, span }: Framed): Picture {
-    const known = contextOf(store, view, variant.peek(), span);
+    const known = contextOf(store, view, variant.peek(), span, store.view.zoom.peek());
     const age = Math.floor(known.now / AGES_MS);
     // While rows beyond the window's end are cut off, the cut moves with the window; and what a variant computes may
     // begin where the window does.
