@@ -26,6 +26,13 @@ export interface ValueColumn extends Column {
   readonly unit: 'fraction' | 'quote' | 's' | 'count' | 'sigma' | 'epoch_ms' | null;
 }
 
+/** An index, as its list of columns. */
+export interface IndexDeclaration {
+  readonly columns: string;
+  /** Columns that are carried along, so that a chart's rows are read from the index alone, which keeps them together. */
+  readonly include?: readonly string[];
+}
+
 /** A stream: one append-only table, followed by rows of one key at a time. */
 export interface StreamDeclaration {
   readonly name: StreamName;
@@ -39,8 +46,8 @@ export interface StreamDeclaration {
   readonly documents: readonly string[];
   /** True where the dashboard's own migration owns the table (it is made with every index), false where it was there before. */
   readonly owned: boolean;
-  /** Indexes that the dashboard's queries rely on, as column lists. Made where missing. */
-  readonly indexes: readonly string[];
+  /** Indexes that the dashboard's queries rely on. Made where missing. */
+  readonly indexes: readonly IndexDeclaration[];
 }
 
 /** Names of the streams, which are those of their tables too. */
@@ -90,7 +97,13 @@ export const STREAMS: { readonly [N in StreamName]: StreamDeclaration & { readon
     ],
     documents: ['metadata'],
     owned: false,
-    indexes: ['symbol, exchange, "timestamp" desc', '"timestamp" desc'],
+    indexes: [
+      {
+        columns: 'symbol, exchange, "timestamp" desc, id desc',
+        include: ['funding_rate', 'estimated_rate', 'next_funding_time'],
+      },
+      { columns: '"timestamp" desc' },
+    ],
   },
   anomalies: {
     name: 'anomalies',
@@ -104,7 +117,7 @@ export const STREAMS: { readonly [N in StreamName]: StreamDeclaration & { readon
     ],
     documents: ['metadata'],
     owned: true,
-    indexes: ['symbol, "timestamp" desc', 'z_score desc, "timestamp" desc'],
+    indexes: [{ columns: 'symbol, "timestamp" desc' }, { columns: 'z_score desc, "timestamp" desc' }],
   },
   performance_metrics: {
     name: 'performance_metrics',
@@ -122,7 +135,7 @@ export const STREAMS: { readonly [N in StreamName]: StreamDeclaration & { readon
     ],
     documents: ['metadata'],
     owned: false,
-    indexes: ['symbol, strategy_id, "timestamp" desc', 'pnl, drawdown, "timestamp" desc'],
+    indexes: [{ columns: 'symbol, strategy_id, "timestamp" desc' }, { columns: 'pnl, drawdown, "timestamp" desc' }],
   },
   signal_predictions: {
     name: 'signal_predictions',
@@ -132,7 +145,11 @@ export const STREAMS: { readonly [N in StreamName]: StreamDeclaration & { readon
     values: [float('confidence', 'fraction', 'double precision not null'), float('predicted_pnl', 'quote')],
     documents: ['features', 'metadata'],
     owned: false,
-    indexes: ['symbol, signal_type, "timestamp" desc', 'symbol, "timestamp" desc', 'confidence desc, "timestamp" desc'],
+    indexes: [
+      { columns: 'symbol, signal_type, "timestamp" desc, id desc', include: ['confidence', 'predicted_pnl'] },
+      { columns: 'symbol, "timestamp" desc' },
+      { columns: 'confidence desc, "timestamp" desc' },
+    ],
   },
   system_metrics: {
     name: 'system_metrics',
@@ -145,12 +162,20 @@ export const STREAMS: { readonly [N in StreamName]: StreamDeclaration & { readon
     ],
     documents: ['metadata'],
     owned: true,
-    indexes: ['metric_name, "timestamp" desc'],
+    indexes: [{ columns: 'metric_name, "timestamp" desc, id desc', include: ['metric_value', 'metric_unit'] }],
   },
 };
 
 /** The streams in declaration order. */
 export const STREAM_LIST: readonly StreamDeclaration[] = STREAM_NAMES.map((name) => STREAMS[name]);
+
+/** Whether an index of a stream leads with key, series and time, so that each line is one range of it. */
+export function hasLineIndex({ key, series, indexes }: StreamDeclaration): boolean {
+  return (
+    series !== null &&
+    indexes.some(({ columns }) => columns.startsWith(`${key.name}, ${series.name}, "timestamp" desc`))
+  );
+}
 
 /** Whether a string names a stream. */
 export function isStreamName(name: string): name is StreamName {

@@ -14,7 +14,7 @@ create table funding_rates (
   created_at timestamptz default now(),
   primary key (id)
 );
-create index dashboard_funding_rates_symbol_exchange_timestamp on funding_rates (symbol, exchange, "timestamp" desc);
+create index dashboard_funding_rates_symbol_exchange_timestamp_id on funding_rates (symbol, exchange, "timestamp" desc, id desc) include (funding_rate, estimated_rate, next_funding_time);
 create index dashboard_funding_rates_timestamp on funding_rates ("timestamp" desc);
 
 -- step: table, hypertable
@@ -32,7 +32,7 @@ create table funding_rates (
 );
 select :"timescaledb".create_hypertable('funding_rates', 'timestamp',
   chunk_time_interval => interval '1 hour', create_default_indexes => false);
-create index dashboard_funding_rates_symbol_exchange_timestamp on funding_rates (symbol, exchange, "timestamp" desc);
+create index dashboard_funding_rates_symbol_exchange_timestamp_id on funding_rates (symbol, exchange, "timestamp" desc, id desc) include (funding_rate, estimated_rate, next_funding_time);
 create index dashboard_funding_rates_timestamp on funding_rates ("timestamp" desc);
 
 -- step: cursor column
@@ -56,20 +56,20 @@ create index concurrently :"index" on :"schema".:"partition" (dashboard_xid, id)
 -- step: index dashboard_funding_rates_cursor, inner partition
 create index :"index" on only :"schema".:"partition" (dashboard_xid, id) where dashboard_xid is not null;
 
--- step: index dashboard_funding_rates_symbol_exchange_timestamp
-create index concurrently dashboard_funding_rates_symbol_exchange_timestamp on funding_rates (symbol, exchange, "timestamp" desc);
+-- step: index dashboard_funding_rates_symbol_exchange_timestamp_id
+create index concurrently dashboard_funding_rates_symbol_exchange_timestamp_id on funding_rates (symbol, exchange, "timestamp" desc, id desc) include (funding_rate, estimated_rate, next_funding_time);
 
--- step: index dashboard_funding_rates_symbol_exchange_timestamp, hypertable
-create index dashboard_funding_rates_symbol_exchange_timestamp on funding_rates (symbol, exchange, "timestamp" desc) with (timescaledb.transaction_per_chunk);
+-- step: index dashboard_funding_rates_symbol_exchange_timestamp_id, hypertable
+create index dashboard_funding_rates_symbol_exchange_timestamp_id on funding_rates (symbol, exchange, "timestamp" desc, id desc) include (funding_rate, estimated_rate, next_funding_time) with (timescaledb.transaction_per_chunk);
 
--- step: index dashboard_funding_rates_symbol_exchange_timestamp, partitioned
-create index dashboard_funding_rates_symbol_exchange_timestamp on only funding_rates (symbol, exchange, "timestamp" desc);
+-- step: index dashboard_funding_rates_symbol_exchange_timestamp_id, partitioned
+create index dashboard_funding_rates_symbol_exchange_timestamp_id on only funding_rates (symbol, exchange, "timestamp" desc, id desc) include (funding_rate, estimated_rate, next_funding_time);
 
--- step: index dashboard_funding_rates_symbol_exchange_timestamp, partition
-create index concurrently :"index" on :"schema".:"partition" (symbol, exchange, "timestamp" desc);
+-- step: index dashboard_funding_rates_symbol_exchange_timestamp_id, partition
+create index concurrently :"index" on :"schema".:"partition" (symbol, exchange, "timestamp" desc, id desc) include (funding_rate, estimated_rate, next_funding_time);
 
--- step: index dashboard_funding_rates_symbol_exchange_timestamp, inner partition
-create index :"index" on only :"schema".:"partition" (symbol, exchange, "timestamp" desc);
+-- step: index dashboard_funding_rates_symbol_exchange_timestamp_id, inner partition
+create index :"index" on only :"schema".:"partition" (symbol, exchange, "timestamp" desc, id desc) include (funding_rate, estimated_rate, next_funding_time);
 
 -- step: index dashboard_funding_rates_timestamp
 create index concurrently dashboard_funding_rates_timestamp on funding_rates ("timestamp" desc);

@@ -14,7 +14,7 @@ create table signal_predictions (
   created_at timestamptz default now(),
   primary key (id)
 );
-create index dashboard_signal_predictions_symbol_signal_type_timestamp on signal_predictions (symbol, signal_type, "timestamp" desc);
+create index dashboard_signal_predictions_symbol_signal_type_timestamp_id on signal_predictions (symbol, signal_type, "timestamp" desc, id desc) include (confidence, predicted_pnl);
 create index dashboard_signal_predictions_symbol_timestamp on signal_predictions (symbol, "timestamp" desc);
 create index dashboard_signal_predictions_confidence_timestamp on signal_predictions (confidence desc, "timestamp" desc);
 
@@ -33,7 +33,7 @@ create table signal_predictions (
 );
 select :"timescaledb".create_hypertable('signal_predictions', 'timestamp',
   chunk_time_interval => interval '1 hour', create_default_indexes => false);
-create index dashboard_signal_predictions_symbol_signal_type_timestamp on signal_predictions (symbol, signal_type, "timestamp" desc);
+create index dashboard_signal_predictions_symbol_signal_type_timestamp_id on signal_predictions (symbol, signal_type, "timestamp" desc, id desc) include (confidence, predicted_pnl);
 create index dashboard_signal_predictions_symbol_timestamp on signal_predictions (symbol, "timestamp" desc);
 create index dashboard_signal_predictions_confidence_timestamp on signal_predictions (confidence desc, "timestamp" desc);
 
@@ -58,20 +58,20 @@ create index concurrently :"index" on :"schema".:"partition" (dashboard_xid, id)
 -- step: index dashboard_signal_predictions_cursor, inner partition
 create index :"index" on only :"schema".:"partition" (dashboard_xid, id) where dashboard_xid is not null;
 
--- step: index dashboard_signal_predictions_symbol_signal_type_timestamp
-create index concurrently dashboard_signal_predictions_symbol_signal_type_timestamp on signal_predictions (symbol, signal_type, "timestamp" desc);
+-- step: index dashboard_signal_predictions_symbol_signal_type_timestamp_id
+create index concurrently dashboard_signal_predictions_symbol_signal_type_timestamp_id on signal_predictions (symbol, signal_type, "timestamp" desc, id desc) include (confidence, predicted_pnl);
 
--- step: index dashboard_signal_predictions_symbol_signal_type_timestamp, hypertable
-create index dashboard_signal_predictions_symbol_signal_type_timestamp on signal_predictions (symbol, signal_type, "timestamp" desc) with (timescaledb.transaction_per_chunk);
+-- step: index dashboard_signal_predictions_symbol_signal_type_timestamp_id, hypertable
+create index dashboard_signal_predictions_symbol_signal_type_timestamp_id on signal_predictions (symbol, signal_type, "timestamp" desc, id desc) include (confidence, predicted_pnl) with (timescaledb.transaction_per_chunk);
 
--- step: index dashboard_signal_predictions_symbol_signal_type_timestamp, partitioned
-create index dashboard_signal_predictions_symbol_signal_type_timestamp on only signal_predictions (symbol, signal_type, "timestamp" desc);
+-- step: index dashboard_signal_predictions_symbol_signal_type_timestamp_id, partitioned
+create index dashboard_signal_predictions_symbol_signal_type_timestamp_id on only signal_predictions (symbol, signal_type, "timestamp" desc, id desc) include (confidence, predicted_pnl);
 
--- step: index dashboard_signal_predictions_symbol_signal_type_timestamp, partition
-create index concurrently :"index" on :"schema".:"partition" (symbol, signal_type, "timestamp" desc);
+-- step: index dashboard_signal_predictions_symbol_signal_type_timestamp_id, partition
+create index concurrently :"index" on :"schema".:"partition" (symbol, signal_type, "timestamp" desc, id desc) include (confidence, predicted_pnl);
 
--- step: index dashboard_signal_predictions_symbol_signal_type_timestamp, inner partition
-create index :"index" on only :"schema".:"partition" (symbol, signal_type, "timestamp" desc);
+-- step: index dashboard_signal_predictions_symbol_signal_type_timestamp_id, inner partition
+create index :"index" on only :"schema".:"partition" (symbol, signal_type, "timestamp" desc, id desc) include (confidence, predicted_pnl);
 
 -- step: index dashboard_signal_predictions_symbol_timestamp
 create index concurrently dashboard_signal_predictions_symbol_timestamp on signal_predictions (symbol, "timestamp" desc);

@@ -12,7 +12,7 @@ create table system_metrics (
   created_at timestamptz default now(),
   primary key (id)
 );
-create index dashboard_system_metrics_metric_name_timestamp on system_metrics (metric_name, "timestamp" desc);
+create index dashboard_system_metrics_metric_name_timestamp_id on system_metrics (metric_name, "timestamp" desc, id desc) include (metric_value, metric_unit);
 
 -- step: table, hypertable
 create table system_metrics (
@@ -27,7 +27,7 @@ create table system_metrics (
 );
 select :"timescaledb".create_hypertable('system_metrics', 'timestamp',
   chunk_time_interval => interval '1 hour', create_default_indexes => false);
-create index dashboard_system_metrics_metric_name_timestamp on system_metrics (metric_name, "timestamp" desc);
+create index dashboard_system_metrics_metric_name_timestamp_id on system_metrics (metric_name, "timestamp" desc, id desc) include (metric_value, metric_unit);
 
 -- step: cursor column
 alter table system_metrics add column dashboard_xid xid8;
@@ -50,20 +50,20 @@ create index concurrently :"index" on :"schema".:"partition" (dashboard_xid, id)
 -- step: index dashboard_system_metrics_cursor, inner partition
 create index :"index" on only :"schema".:"partition" (dashboard_xid, id) where dashboard_xid is not null;
 
--- step: index dashboard_system_metrics_metric_name_timestamp
-create index concurrently dashboard_system_metrics_metric_name_timestamp on system_metrics (metric_name, "timestamp" desc);
+-- step: index dashboard_system_metrics_metric_name_timestamp_id
+create index concurrently dashboard_system_metrics_metric_name_timestamp_id on system_metrics (metric_name, "timestamp" desc, id desc) include (metric_value, metric_unit);
 
--- step: index dashboard_system_metrics_metric_name_timestamp, hypertable
-create index dashboard_system_metrics_metric_name_timestamp on system_metrics (metric_name, "timestamp" desc) with (timescaledb.transaction_per_chunk);
+-- step: index dashboard_system_metrics_metric_name_timestamp_id, hypertable
+create index dashboard_system_metrics_metric_name_timestamp_id on system_metrics (metric_name, "timestamp" desc, id desc) include (metric_value, metric_unit) with (timescaledb.transaction_per_chunk);
 
--- step: index dashboard_system_metrics_metric_name_timestamp, partitioned
-create index dashboard_system_metrics_metric_name_timestamp on only system_metrics (metric_name, "timestamp" desc);
+-- step: index dashboard_system_metrics_metric_name_timestamp_id, partitioned
+create index dashboard_system_metrics_metric_name_timestamp_id on only system_metrics (metric_name, "timestamp" desc, id desc) include (metric_value, metric_unit);
 
--- step: index dashboard_system_metrics_metric_name_timestamp, partition
-create index concurrently :"index" on :"schema".:"partition" (metric_name, "timestamp" desc);
+-- step: index dashboard_system_metrics_metric_name_timestamp_id, partition
+create index concurrently :"index" on :"schema".:"partition" (metric_name, "timestamp" desc, id desc) include (metric_value, metric_unit);
 
--- step: index dashboard_system_metrics_metric_name_timestamp, inner partition
-create index :"index" on only :"schema".:"partition" (metric_name, "timestamp" desc);
+-- step: index dashboard_system_metrics_metric_name_timestamp_id, inner partition
+create index :"index" on only :"schema".:"partition" (metric_name, "timestamp" desc, id desc) include (metric_value, metric_unit);
 
 -- step: analyze cursor
 analyze system_metrics (dashboard_xid);

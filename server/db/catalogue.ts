@@ -52,6 +52,8 @@ const indexSchema = z.object({
   /** The index of the parent table that this one is a partition of. */
   parent: z.string().nullable(),
   keys: z.array(keySchema),
+  /** Columns that entries carry beside their keys. */
+  included: z.array(z.string()),
 });
 const columnSchema = z.object({
   name: z.string(),
@@ -179,7 +181,11 @@ function indexesOf(oid: string): string {
         ) order by k)
         from generate_series(1, i.indnkeyatts) k
         join pg_opclass oc on oc.oid = i.indclass[k - 1]
-        left join pg_attribute ka on ka.attrelid = i.indrelid and ka.attnum = i.indkey[k - 1] and ka.attnum > 0)
+        left join pg_attribute ka on ka.attrelid = i.indrelid and ka.attnum = i.indkey[k - 1] and ka.attnum > 0),
+      'included', coalesce((
+        select json_agg(ia.attname order by k)
+        from generate_series(i.indnkeyatts + 1, i.indnatts) k
+        join pg_attribute ia on ia.attrelid = i.indrelid and ia.attnum = i.indkey[k - 1]), '[]')
     ) order by ic.relname), '[]')
     from pg_index i join pg_class ic on ic.oid = i.indexrelid join pg_namespace inn on inn.oid = ic.relnamespace
     join pg_am am on am.oid = ic.relam

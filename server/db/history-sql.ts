@@ -6,7 +6,7 @@
  */
 import { quoteIdentifier, selectExpression, selectList } from '../../shared/columns.ts';
 import type { StreamDeclaration, StreamName } from '../../shared/streams.ts';
-import { ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../shared/streams.ts';
+import { hasLineIndex, ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../shared/streams.ts';
 import { MINUTES, MINUTES_AHEAD } from '../feed/window.ts';
 
 /**
@@ -76,7 +76,7 @@ function build(stream: StreamDeclaration): HistoryQueries {
   const table = `${quoteIdentifier(stream.table)} t`;
   const key = `t.${quoteIdentifier(stream.key.name)}`;
   const series = stream.series === null ? null : `t.${quoteIdentifier(stream.series.name)}`;
-  const lineByLine = stream.indexes.includes(`${stream.key.name}, ${stream.series?.name}, "timestamp" desc`);
+  const lineByLine = hasLineIndex(stream);
   const cells = [
     selectExpression(TIME_COLUMN),
     stream.series === null ? 'null' : selectExpression(stream.series),

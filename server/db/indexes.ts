@@ -6,11 +6,13 @@ import type { IndexFacts } from './catalogue.ts';
 export interface NeededIndex {
   /** The name that migrations give it; an index of any other name serves as well. */
   readonly name: string;
-  /** The column list, as SQL. */
+  /** The column list, as SQL; not those that are included. */
   readonly columns: string;
   /** The condition of a partial index, as SQL; null for a full one. */
   readonly predicate: string | null;
   readonly keys: readonly { readonly column: string; readonly descending: boolean }[];
+  /** Columns that queries read from the index alone. */
+  readonly included: readonly string[];
 }
 
 /** PostgreSQL cuts longer names off. */
@@ -23,21 +25,27 @@ export function cursorIndex(stream: StreamDeclaration): NeededIndex {
     columns: `${CURSOR_COLUMN}, id`,
     predicate: `${CURSOR_COLUMN} is not null`,
     keys: parseKeys(`${CURSOR_COLUMN}, id`),
+    included: [],
   };
 }
 
 /** The indexes that a stream declares, in order. */
 export function declaredIndexes(stream: StreamDeclaration): readonly NeededIndex[] {
-  return stream.indexes.map((columns) => {
+  return stream.indexes.map(({ columns, include = [] }) => {
     const keys = parseKeys(columns);
     const name = checked(`dashboard_${stream.table}_${keys.map(({ column }) => column).join('_')}`);
-    return { name, columns, predicate: null, keys };
+    return { name, columns, predicate: null, keys, included: include };
   });
+}
+
+/** The columns of an index, as SQL behind the table's name. */
+export function columnList({ columns, included }: NeededIndex): string {
+  return included.length === 0 ? `(${columns})` : `(${columns}) include (${included.join(', ')})`;
 }
 
 /**
  * Whether an index does what is needed: valid, a B-tree, with the needed columns first and in order, read forwards or
- * backwards. A partial index serves only where the same condition is needed.
+ * backwards, and the included ones in it somewhere. A partial index serves only where the same condition is needed.
  */
 export function serves(index: IndexFacts, needed: NeededIndex): boolean {
   return index.valid && equivalent(index, needed);
@@ -47,6 +55,8 @@ export function serves(index: IndexFacts, needed: NeededIndex): boolean {
 export function equivalent(index: IndexFacts, needed: NeededIndex): boolean {
   if (index.method !== 'btree') return false;
   if (index.predicate !== null && !samePredicate(index.predicate, needed.predicate)) return false;
+  const carried = new Set([...index.keys.map(({ column }) => column), ...index.included]);
+  if (!needed.included.every((column) => carried.has(column))) return false;
   const forwards = matches(index, needed, false);
   return forwards || matches(index, needed, true);
 }

@@ -77,7 +77,7 @@ describe('planted faults', () => {
     },
     {
       name: 'a missing index',
-      plant: 'drop index dashboard_system_metrics_metric_name_timestamp',
+      plant: 'drop index dashboard_system_metrics_metric_name_timestamp_id',
       found: ['warn system_metrics index_missing'],
     },
     {

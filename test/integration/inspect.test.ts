@@ -51,7 +51,7 @@ describe('inspection', () => {
       alterable: true,
       owner: db.config.user,
       foreignCursorValues: false,
-      indexesMissing: [],
+      indexesMissing: ['symbol, signal_type, "timestamp" desc, id desc'],
     });
     expect(reasonOf(await inspected('signal_predictions'))).toBeNull();
   });

@@ -104,9 +104,12 @@ describe('migrate', () => {
     );
     expect(rows.map(({ name }) => name)).toEqual([
       'dashboard_funding_rates_cursor',
+      // The field's own of the first three columns carries no values.
+      'dashboard_funding_rates_symbol_exchange_timestamp_id',
       'dashboard_performance_metrics_cursor',
       'dashboard_performance_metrics_pnl_drawdown_timestamp',
       'dashboard_signal_predictions_cursor',
+      'dashboard_signal_predictions_symbol_signal_type_timestamp_id',
     ]);
   });
 });

@@ -115,6 +115,7 @@ describe('with TimescaleDB', () => {
       method: 'btree',
       predicate: '(dashboard_xid IS NOT NULL)',
       parent: null,
+      included: [],
       keys: ['dashboard_xid', 'id'].map((column) => ({ column, descending: false, nullsFirst: false, plain: true })),
     };
     const sql = print(

@@ -77,11 +77,15 @@ describe('an index', () => {
     method: 'btree',
     predicate: null,
     parent: null,
+    included: [],
     keys,
     ...more,
   });
   const usual = [key('symbol'), key('timestamp', true)];
   const cursor = [key('dashboard_xid'), key('id')];
+  const [covering = needed] = declaredIndexes(STREAMS.funding_rates);
+  const byLine = [key('symbol'), key('exchange'), key('timestamp', true), key('id', true)];
+  const carried = ['funding_rate', 'estimated_rate', 'next_funding_time'];
   const cases: [string, IndexFacts, NeededIndex, boolean][] = [
     ['of the same columns', there(usual), needed, true],
     ['read backwards', there([key('symbol', true), key('timestamp')]), needed, true],
@@ -107,6 +111,9 @@ describe('an index', () => {
       cursorIndex(STREAMS.anomalies),
       false,
     ],
+    ['that carries what is to be read from it', there(byLine, { included: carried }), covering, true],
+    ['that carries it among its keys', there([...byLine, ...carried.map((name) => key(name))]), covering, true],
+    ['that carries a part of it', there(byLine, { included: carried.slice(1) }), covering, false],
   ];
   it.each(cases)('%s', (_, index, wanted, serving) => {
     expect(serves(index, wanted)).toBe(serving);

@@ -16,7 +16,7 @@ import { MOST_AFTER_ROWS, windowQueries } from './window-sql.ts';
 
 export const HOUR_MS = 3_600_000;
 /** Widths in seconds of the buckets that packs may have beside those of every row. */
-const WIDTHS = [15, 60];
+const WIDTHS = [15, 60, 180];
 /** Above this many transactions since the rollups' position, reading the rows after it costs more than the packs save. */
 const MOST_AFTER = 200_000n;
 

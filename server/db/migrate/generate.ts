@@ -9,7 +9,7 @@ import {
   TIME_COLUMN,
 } from '../../../shared/streams.ts';
 import { DOORBELL_TRIGGER, OWN_SCHEMA, REWRITE_FUNCTION, REWRITE_TRIGGERS, type RewriteTrigger } from '../catalogue.ts';
-import { cursorIndex, declaredIndexes, type NeededIndex } from '../indexes.ts';
+import { columnList, cursorIndex, declaredIndexes, type NeededIndex } from '../indexes.ts';
 
 const ORIGIN = '-- Generated from shared/streams.ts by server/db/generate-sql.ts; edit those.';
 /** Stream files are numbered from here on, in the order of the declaration. */
@@ -89,14 +89,14 @@ function createTable(stream: StreamDeclaration, hypertable: boolean): string {
     `  primary key (${key})`,
     ');',
     ...(hypertable ? [chunks] : []),
-    ...declaredIndexes(stream).map(({ name, columns: list }) => `create index ${name} on ${stream.table} (${list});`),
+    ...declaredIndexes(stream).map((index) => `create index ${index.name} on ${stream.table} ${columnList(index)};`),
   ].join('\n');
 }
 
 function indexSections(stream: StreamDeclaration, index: NeededIndex): [string, string][] {
   const { table } = stream;
   const where = index.predicate === null ? '' : ` where ${index.predicate}`;
-  const list = `(${index.columns})`;
+  const list = columnList(index);
   return [
     [`index ${index.name}`, `create index concurrently ${index.name} on ${table} ${list}${where};`],
     [

@@ -142,7 +142,7 @@ export class Builder {
 
   async #build(db: Queryable, lines: readonly LineHour[]): Promise<number> {
     let packs = 0;
-    for (const width of [0, 60, 15]) {
+    for (const width of [0, 180, 60, 15]) {
       const fitting = lines.filter(({ rows }) => widthsOf(rows).includes(width));
       for (const [part, some] of this.#parts(fitting)) {
         const { rowCount } = await db.query(this.#queries.build(part, width), [...bind(some)]);

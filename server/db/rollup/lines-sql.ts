@@ -1,6 +1,6 @@
 /** The queries by which packs are made: which lines have how many rows in an hour, and their packs, which never leave the database. */
 import { quoteIdentifier } from '../../../shared/columns.ts';
-import { type StreamDeclaration, TIME_COLUMN } from '../../../shared/streams.ts';
+import { hasLineIndex, type StreamDeclaration, TIME_COLUMN } from '../../../shared/streams.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import { packedAll, packedM4 } from '../history/m4-sql.ts';
 import { instant, MOST_UNPACKED } from './tables.ts';
@@ -84,7 +84,7 @@ function hoursQuery(stream: StreamDeclaration, conditions: Readonly<Record<LineP
       select l.key_, null, l.ms_::text, c.rows::text from ${ofKeys} cross join lateral (${count('key')}) c ${many('c')}`;
   }
   const series = `t.${quoteIdentifier(stream.series.name)}`;
-  if (!stream.indexes.includes(`${stream.key.name}, ${stream.series.name}, "timestamp" desc`)) {
+  if (!hasLineIndex(stream)) {
     return `with recursive ${keys}
       select l.key_, c.series_, l.ms_::text, c.rows::text from ${ofKeys} cross join lateral (
         select ${series}::text as series_, count(*) as rows from ${table} where ${conditions.key} group by 1) c ${many('c')}`;

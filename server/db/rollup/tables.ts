@@ -18,14 +18,14 @@ export const SETTLED_MS = 300_000;
 export const MOST_UNPACKED = 60;
 /** Hours with no more rows than this have a pack of every row, of width 0, which serves for buckets of any width. */
 export const MOST_WHOLE = 240;
-/** Hours with more rows than this have a pack of 15 s besides that of 60 s. */
+/** Hours with more rows than this have a pack of 15 s besides those of one and of three minutes. */
 export const MOST_COARSE = 720;
 
 /** Widths in seconds of the packs that an hour of so many rows has; 0 is a pack of every row. */
 export function widthsOf(rows: number): readonly number[] {
   if (rows <= MOST_UNPACKED) return [];
   if (rows <= MOST_WHOLE) return [0];
-  return rows <= MOST_COARSE ? [60] : [60, 15];
+  return rows <= MOST_COARSE ? [180, 60] : [180, 60, 15];
 }
 
 /**
