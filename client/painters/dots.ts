@@ -1,11 +1,13 @@
 /** Draws points: plain dots, and the anomalies' scatter whose size and colour follow |z|. */
 import { fixed } from '../format.ts';
 import { columnsOf } from './columns.ts';
-import { DIM_ALPHA, type Emphasis, SPREAD_ALPHA } from './lines.ts';
+import { DIM_ALPHA, type Emphasis } from './lines.ts';
 import { isAbove, type ScatterShape, scatterRows, strengthOf } from './scatter.ts';
 import { type Palette, type PaneLine, type Shape, type Surface, slotColor } from './scene.ts';
 
 const CIRCLE = 2 * Math.PI;
+/** Opacity of the stroke between the points of one pixel column: much fainter than they are. */
+const SPREAD_ALPHA = 0.2;
 
 /** Colour of a deviation: quiet below 3, then in three steps up to 5 and beyond. */
 export function heatColor(palette: Palette, z: number): string {

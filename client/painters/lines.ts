@@ -9,7 +9,7 @@ export type Emphasis = 'plain' | 'focus' | 'dim';
 export const DIM_ALPHA = 0.22;
 
 /** Opacity of the stroke through all values that one pixel column holds. */
-export const SPREAD_ALPHA = 0.4;
+const SPREAD_ALPHA = 0.4;
 
 /** The paths of a line. */
 interface Paths {

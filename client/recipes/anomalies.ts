@@ -50,7 +50,7 @@ function picture(view: StreamView, context: RecipeContext): Picture {
   return { subtitle: notes.join(' · '), panes: [pane], refusal: null };
 }
 
-/** How many rows are drawn of how many, where not all are. */
+/** How many rows are drawn of how many, where not all are: those above their threshold, and the strongest of the others. */
 function thinned(view: StreamView, lines: readonly PaneLine[], { from, bucketMs }: RecipeContext): string[] {
   if (!view.channels.some(({ reduced }) => reduced)) return [];
   const span = { from, to: Number.POSITIVE_INFINITY, bucketMs };
@@ -58,7 +58,7 @@ function thinned(view: StreamView, lines: readonly PaneLine[], { from, bucketMs 
   for (const line of lines) if (line.shape.kind === 'scatter') drawn += scatterRows(line, line.shape, span).length;
   const total = view.channels.reduce((sum, { rowsTotal }) => sum + (rowsTotal ?? Number.NaN), 0);
   const of = total >= drawn ? ` of ${fixed(total, 0)}` : '';
-  return [`${fixed(drawn, 0)}${of} rows drawn: all above threshold, the strongest of the others`];
+  return [`${fixed(drawn, 0)}${of} rows drawn`];
 }
 
 function subtitle(lines: readonly NamedLine[], only: NamedLine | undefined): string {
