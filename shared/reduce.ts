@@ -15,6 +15,16 @@ export type Keep = (rows: LineColumns, bucketMs: number) => number[];
 /** A row without a threshold of its own is held against this many standard deviations. */
 export const USUAL_THRESHOLD = 3;
 
+/** Points of one pixel column that can be told apart: as many as four rows for each of three values. */
+export const POINTS_A_BUCKET = 12;
+/** As many points as a chart draws at ease are never thinned. */
+export const ALWAYS_DRAWN = 5000;
+
+/** Up to so many points of a line every one above its threshold is kept; of more the database keeps the strongest. */
+export function mostPoints(buckets: number): number {
+  return Math.max(POINTS_A_BUCKET * buckets, ALWAYS_DRAWN);
+}
+
 /** Whether a stream is drawn as points: nothing of it is joined, so M4 says nothing about it. */
 export function isScatter(stream: StreamDeclaration): boolean {
   return stream.name === 'anomalies';

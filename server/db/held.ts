@@ -1,9 +1,10 @@
 /** A database snapshot that is kept open: history read through it is exactly as of the position of its look. */
 import type pg from 'pg';
 import type { StreamDeclaration } from '../../shared/streams.ts';
-import type { ChannelSnapshot, HeldPosition, Position, Reservation, SnapshotRequest } from '../feed/ports.ts';
+import type { HeldPosition, Position, Reservation, SnapshotRequest } from '../feed/ports.ts';
+import type { ReducedChannel } from '../feed/reduced.ts';
 import type { Spacings } from './history/spacings.ts';
-import { readSnapshot } from './history.ts';
+import { readChannels } from './history.ts';
 import { readCells } from './queryable.ts';
 
 /** A connection that has not begun by then is frozen. */
@@ -40,7 +41,7 @@ export class HeldSnapshot implements Reservation {
 
   /** The snapshot as the feed core knows it. */
   at(position: Position): HeldPosition {
-    return { position, read: (request) => this.#read(request), release: () => this.release() };
+    return { position, channels: (request) => this.#channels(request), release: () => this.release() };
   }
 
   /** Ends the transaction and gives the connection back; one that does not answer is thrown away. Safe to call twice. */
@@ -56,9 +57,10 @@ export class HeldSnapshot implements Reservation {
     }
   }
 
-  async *#read(request: SnapshotRequest): AsyncGenerator<ChannelSnapshot> {
+  async *#channels(request: SnapshotRequest): AsyncGenerator<ReducedChannel> {
     // One turn a channel, so that a client that takes its snapshots slowly does not keep the others waiting.
-    const channels = readSnapshot(this.client, this.#stream, request, { spacings: this.#spacings });
+    const options = { spacings: this.#spacings, margins: request.range.kind === 'window' };
+    const channels = readChannels(this.client, this.#stream, request, options);
     try {
       for (;;) {
         const next = await this.#inTurn(() => channels.next());

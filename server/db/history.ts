@@ -3,7 +3,7 @@
  * parts are in `history/`; this file says what is read of a channel, and puts it together.
  */
 import type { StreamDeclaration } from '../../shared/streams.ts';
-import type { ChannelSnapshot, SnapshotRequest } from '../feed/ports.ts';
+import type { SnapshotRequest } from '../feed/ports.ts';
 import { LimitError } from '../feed/ports.ts';
 import type { ReducedChannel } from '../feed/reduced.ts';
 import { encodeChannel } from '../feed/reduced.ts';
@@ -61,7 +61,7 @@ export async function* readChannels(
 }
 
 /**
- * The same as the ends of snapshot frames, encoded once for all who ask for the same.
+ * The same as the ends of snapshot frames.
  *
  * @throws LimitError as `readChannels`.
  */
@@ -70,7 +70,7 @@ export async function* readSnapshot(
   stream: StreamDeclaration,
   request: SnapshotRequest,
   options: HistoryOptions = {},
-): AsyncGenerator<ChannelSnapshot> {
+): AsyncGenerator<{ readonly key: string; readonly body: { readonly text: string } }> {
   for await (const channel of readChannels(client, stream, request, options)) {
     yield { key: channel.key, body: { text: encodeChannel(stream, channel) } };
   }

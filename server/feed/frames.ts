@@ -26,15 +26,15 @@ export function controlFrame(frame: Exclude<ServerFrame, Frame<'snapshot'> | Fra
   return { text: JSON.stringify(frame) };
 }
 
-/** Encodes a snapshot in front of a body that is shared. `cursor` is the head of the channel. */
+/** Encodes a snapshot up to its body, which is shared. `cursor` is the head of the channel. */
 export function snapshotFrame(
   id: string,
   stream: StreamName,
   cursor: string,
-  { key, body }: ChannelSnapshot,
+  { key, span, body }: ChannelSnapshot,
 ): OutFrame {
   const head = JSON.stringify({ type: 'snapshot', id, stream, key, cursor });
-  return { text: `${head.slice(0, -1)},`, tail: body };
+  return { text: `${head.slice(0, -1)},${span},`, tail: body };
 }
 
 /** How a delta hangs in its channel's chain (F3). */
@@ -112,6 +112,10 @@ export class DeltaFrame {
 
   get cursor(): string {
     return this.#channel.cursor;
+  }
+
+  get rows(): readonly ChangedRow[] {
+    return this.#channel.rows;
   }
 
   get rowCount(): number {

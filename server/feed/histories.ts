@@ -1,9 +1,10 @@
 /**
- * History for subscribers, read once for all who ask for the same while it is as new as can be, and in a storm for all who
+ * History for subscribers, made once for all who ask for the same while it is as new as can be, and in a storm for all who
  * ask within a few seconds, so that a thousand pages that come back at once cost one query for each distinct picture. Who
- * is given history that is a moment old reads the deltas after it from the log.
+ * is given history that is a moment old reads the deltas after it from the log. What was read lately is brought up to date
+ * in memory; only what is not kept there is read from the database.
  */
-import type { SharedText } from './frames.ts';
+import type { StreamCache } from './cached.ts';
 import type { FeedLog } from './log.ts';
 import type { ChannelSnapshot, Clock, HeldPosition, SnapshotRequest } from './ports.ts';
 import type { SubscriptionRequest } from './requests.ts';
@@ -39,8 +40,6 @@ export interface HistoryEvents {
   /** A history is being read from the database. */
   read(): void;
   failed(error: unknown): void;
-  /** Makes a snapshot's body ready for all who will get it. */
-  prepare(body: SharedText): Promise<void>;
   /** Bytes of history that came into memory, or (negative) left it. False where there is no room for more. */
   room(bytes: number): boolean;
 }
@@ -56,6 +55,13 @@ export interface HeldPlace extends HistoryPlace {
   readonly held: HeldPosition;
 }
 
+/** A place in the feed, and the history that stands there. */
+interface Source extends HistoryPlace {
+  readonly channels: AsyncIterable<ChannelSnapshot>;
+  /** Called when the channels were taken, or one of them failed. */
+  readonly release: () => Promise<void>;
+}
+
 /** The history of a request at one position, filled as it is read. */
 export class History {
   /** Where the history stands; rejects where the database does not answer. */
@@ -69,25 +75,22 @@ export class History {
   #bytes = 0;
   readonly #room: HistoryEvents['room'];
 
-  constructor(place: () => Promise<HeldPlace>, wish: SnapshotRequest, events: HistoryEvents) {
+  constructor(placing: Promise<Source>, events: Pick<HistoryEvents, 'room' | 'failed'>) {
     this.#room = events.room;
     this.#more = new Promise((resolve) => {
       this.#wake = resolve;
     });
-    const placing = place();
     this.placed = placing.then(({ number, cursor }) => {
       this.#number = number;
       return { number, cursor };
     });
     placing.then(
-      async ({ held }) => {
-        events.read();
+      async ({ channels, release }) => {
         try {
-          for await (const snapshot of held.read(wish)) {
+          for await (const snapshot of channels) {
             const bytes = snapshot.body.text.length;
             if (!events.room(bytes)) throw new FullError('too much history is waiting to be taken; subscribe again');
             this.#bytes += bytes;
-            await events.prepare(snapshot.body);
             this.#snapshots.push(snapshot);
             this.#signal();
           }
@@ -97,7 +100,7 @@ export class History {
         }
         this.#signal();
         this.#freeIfUnused();
-        await held.release().catch(events.failed);
+        await release().catch(events.failed);
       },
       // Whoever waits for the place hears of it.
       () => undefined,
@@ -162,14 +165,16 @@ interface Shared {
 /** The histories of one stream that may be shared at the moment. */
 export class Histories {
   readonly #log: FeedLog;
+  readonly #cache: StreamCache;
   readonly #clock: Clock;
   readonly #events: HistoryEvents;
   readonly #pointLimit: number;
   readonly #shared = new Map<string, Shared>();
   #placer: Placer | null = null;
 
-  constructor(log: FeedLog, clock: Clock, pointLimit: number, events: HistoryEvents) {
+  constructor(log: FeedLog, cache: StreamCache, clock: Clock, pointLimit: number, events: HistoryEvents) {
     this.#log = log;
+    this.#cache = cache;
     this.#clock = clock;
     this.#pointLimit = pointLimit;
     this.#events = events;
@@ -181,9 +186,15 @@ export class Histories {
     this.forget();
   }
 
-  /** What was read is void: the next who asks has it read anew. */
-  forget(): void {
+  /** What was read is void, because the stream has another past or rows were `rewritten`: who asks next has it read anew. */
+  forget(why: 'rewound' | 'rewritten' = 'rewound'): void {
     this.#shared.clear();
+    this.#cache.forget(why);
+  }
+
+  /** Whether rows that are updated or deleted are told of, by `forget`, from now on. */
+  tellRewrites(told: boolean): void {
+    this.#cache.tell(told);
   }
 
   /**
@@ -199,7 +210,7 @@ export class Histories {
       known.askers += 1;
       // Whether it is as new as can be, only a look can tell; it is made for all who ask at the time.
       if (known.history.number !== null && known.askers < STORM_ASKERS) await this.#reach();
-    }
+    } else if (this.#cache.mayServe(wish)) await this.#reach();
     const now = this.#shared.get(name);
     if (now !== undefined && this.#isFresh(now, wish, least)) return { history: now.history, done: now.history.use() };
     return this.#read(name, wish, now?.askers ?? 1);
@@ -236,9 +247,28 @@ export class Histories {
     });
   }
 
+  /** History that is all in memory, up to the end of the log; null where it is not. */
+  #kept(request: SnapshotRequest): Promise<Source> | null {
+    if (!this.#log.hasBegun) return null;
+    const number = this.#log.end;
+    const channels = this.#cache.serve(request, number);
+    if (channels === null) return null;
+    return Promise.resolve({ number, cursor: this.#log.mark(), channels, release: async () => undefined });
+  }
+
+  /** History at a position that is held open, of which only what is not in memory is read. */
+  async #held(request: SnapshotRequest): Promise<Source> {
+    // Rewritten rows that are told of from here on may not be seen at the position.
+    const { age } = this.#cache;
+    const { held, number, cursor } = await this.place();
+    this.#events.read();
+    const channels = this.#cache.read(held, request, number, age);
+    return { number, cursor, channels, release: () => held.release() };
+  }
+
   #read(name: string, wish: HistoryWish, askers: number): { readonly history: History; readonly done: () => void } {
     const request: SnapshotRequest = { ...wish, now: this.#clock.now(), pointLimit: this.#pointLimit };
-    const history = new History(() => this.place(), request, this.#events);
+    const history = new History(this.#kept(request) ?? this.#held(request), this.#events);
     const done = history.use();
     const share = history.use();
     const shared: Shared = { history, askers };

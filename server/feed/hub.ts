@@ -3,6 +3,9 @@ import type { Via } from '../../shared/protocol.ts';
 import { rowCodec } from '../../shared/rows.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { STREAMS } from '../../shared/streams.ts';
+import type { CacheUsage } from './cache.ts';
+import { HistoryCache } from './cache.ts';
+import { StreamCache } from './cached.ts';
 import type { SharedText } from './frames.ts';
 import { controlFrame } from './frames.ts';
 import type { Placer } from './histories.ts';
@@ -26,6 +29,8 @@ const BUSY_FLUSH_MS = 3;
 const PULSE_MS = 250;
 /** Most bytes of history that wait in memory to be taken, of all streams and clients. */
 const HISTORY_BYTES = 268_435_456;
+/** Most bytes of history that is kept for those who ask later, of all streams. */
+const CACHE_BYTES = 67_108_864;
 
 /** What the hub tells of what it does; every amount is a count. */
 export interface HubEvents {
@@ -56,6 +61,7 @@ export interface HubUsage {
   /** The most that a single client has not acknowledged. */
   readonly unacknowledged_bytes_most: number;
   readonly history_bytes: number;
+  readonly cache: CacheUsage;
   readonly logs: Readonly<Partial<Record<StreamName, LogUsage>>>;
 }
 
@@ -84,6 +90,7 @@ export class Hub implements SessionHost {
   #pulsing = false;
   #notBefore = 0;
   #historyBytes = 0;
+  readonly #cache = new HistoryCache(CACHE_BYTES);
 
   constructor(clock: Clock, limits: HubLimits, events: HubEvents) {
     this.clock = clock;
@@ -137,9 +144,21 @@ export class Hub implements SessionHost {
 
   /** Everything up to a position was delivered. */
   reached(stream: StreamName, position: Position): void {
-    const { log } = this.#stream(stream);
+    const { log, histories } = this.#stream(stream);
+    // A server that has crashed may have lost what was committed last.
+    if (log.run !== position.run) histories.forget();
     log.reached(position);
     log.trim(this.clock.now());
+  }
+
+  /** Rows of a stream were updated or deleted: history that is in memory may still show them. */
+  rewritten(stream: StreamName): void {
+    this.#stream(stream).histories.forget('rewritten');
+  }
+
+  /** Whether `rewritten` is called for a stream from now on; where it is not, history is kept no longer than a tick is. */
+  tellRewrites(stream: StreamName, told: boolean): void {
+    this.#stream(stream).histories.tellRewrites(told);
   }
 
   /** Fans a batch out. */
@@ -204,6 +223,7 @@ export class Hub implements SessionHost {
       unacknowledged_bytes: unacknowledged,
       unacknowledged_bytes_most: most,
       history_bytes: this.#historyBytes,
+      cache: this.#cache.usage(),
       logs: Object.fromEntries([...this.#streams].map(([name, { log }]) => [name, log.usage(now)])),
     };
   }
@@ -267,10 +287,10 @@ export class Hub implements SessionHost {
     const codec = { stream: name, codec: rowCodec(STREAMS[name]) };
     const log = new FeedLog(codec, this.limits.log);
     const failed = (error: unknown): void => this.#events.failed(name, error);
-    const histories = new Histories(log, this.clock, this.limits.points, {
+    const cache = new StreamCache(STREAMS[name], log, this.#cache, (body) => this.#events.prepare(body));
+    const histories = new Histories(log, cache, this.clock, this.limits.points, {
       read: () => this.#events.count('snapshot_reads_total', 1),
       failed,
-      prepare: (body) => this.#events.prepare(body),
       room: (bytes) => this.#roomForHistory(bytes),
     });
     const missed = new MissedRows(codec, this.clock, this.limits.log.rows);

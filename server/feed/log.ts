@@ -8,7 +8,7 @@ import type { StreamCodec } from './cut.ts';
 import { cutBatch } from './cut.ts';
 import { Deque } from './deque.ts';
 import { DeltaFrame } from './frames.ts';
-import type { Batch, Position } from './ports.ts';
+import type { Batch, ChangedRow, Position } from './ports.ts';
 
 /** Bounds of a log; past one of them its oldest frames go. */
 export interface LogLimits {
@@ -58,6 +58,11 @@ export class FeedLog {
 
   get hasBegun(): boolean {
     return this.#base !== null;
+  }
+
+  /** The run of the database server that the last look was of. */
+  get run(): string {
+    return this.#run;
   }
 
   /**
@@ -159,6 +164,25 @@ export class FeedLog {
       head = frame.prev;
     }
     return head;
+  }
+
+  /**
+   * The rows of a channel's frames from number `from` to before `to`, in the order of the feed; null where they are more
+   * than `most`. `from` is not before the start.
+   */
+  rowsOf(key: string, from: number, to: number, most: number): readonly ChangedRow[] | null {
+    const own = this.#channels.get(key);
+    const frames: DeltaFrame[] = [];
+    let rows = 0;
+    for (let back = -1; own !== undefined; back -= 1) {
+      const frame = own.at(back);
+      if (frame === undefined || frame.number < from) break;
+      if (frame.number >= to) continue;
+      rows += frame.rowCount;
+      if (rows > most) return null;
+      frames.push(frame);
+    }
+    return frames.reverse().flatMap((frame) => frame.rows);
   }
 
   /** Makes the cursor of the end one that `find` knows, and returns it. */

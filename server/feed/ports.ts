@@ -2,6 +2,7 @@
 import type { Range } from '../../shared/range.ts';
 import type { StreamRow } from '../../shared/rows.ts';
 import type { SharedText } from './frames.ts';
+import type { ReducedChannel } from './reduced.ts';
 
 /** Time as the core sees it; tests bring their own. */
 export interface Clock {
@@ -63,11 +64,12 @@ export interface SnapshotRequest {
 }
 
 /**
- * The history of one channel. `body` is the JSON of the snapshot frame from its member `"from"` to the closing brace, so
- * that it is encoded once for all who ask for the same.
+ * The history of one channel as it is sent. `span` is the JSON of the frame's members that change as time passes; `body`,
+ * that of the others to the closing brace, is encoded once for all who ask for the same as long as no row changes it.
  */
 export interface ChannelSnapshot {
   readonly key: string;
+  readonly span: string;
   readonly body: SharedText;
 }
 
@@ -77,7 +79,12 @@ export class LimitError extends Error {}
 /** A database snapshot that is kept open so that history can be read exactly as of `position`. */
 export interface HeldPosition {
   readonly position: Position;
-  read(request: SnapshotRequest): AsyncIterable<ChannelSnapshot>;
+  /**
+   * The channels of a request, in order of key (of asking, where it names keys). Windows come with what a frame does not
+   * show yet, but may show minutes later: rows of whole lines from the edge of the first bucket on, rows of minutes to
+   * come, and times of writing up to a minute after now. Throws LimitError.
+   */
+  channels(request: SnapshotRequest): AsyncIterable<ReducedChannel>;
   /** Lets the snapshot go. Safe to call twice. */
   release(): Promise<void>;
 }

@@ -375,7 +375,7 @@ export class Pump {
       let mine = true;
       holder({
         position: held.position,
-        read: (request) => held.read(request),
+        channels: (request) => held.channels(request),
         release: async () => {
           if (!mine) return;
           mine = false;

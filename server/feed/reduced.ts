@@ -48,15 +48,24 @@ export function encodeColumns(stream: StreamDeclaration, { times, columns }: Red
 
 /** A snapshot frame's JSON from its member `"from"` to the closing brace. */
 export function encodeChannel(stream: StreamDeclaration, channel: ReducedChannel): string {
+  return `${encodeSpan(channel)},${encodeBody(stream, channel)}`;
+}
+
+/** What of a snapshot frame changes as time passes: its members `from`, `to` and `minutes`. */
+export function encodeSpan({ from, to, minutes }: ReducedChannel): string {
+  return `"from":${from},"to":${to},"minutes":${JSON.stringify(minutes)}`;
+}
+
+/** What of it changes with its rows alone: from its member `"reduced"` to the closing brace. */
+export function encodeBody(stream: StreamDeclaration, channel: ReducedChannel): string {
   const lines = channel.lines.map(
     (line) =>
       `{"name":${JSON.stringify(line.name)},"columns":${encodeColumns(stream, line)},` +
       `"arrived":${line.arrived},"spacing_ms":${line.spacingMs}}`,
   );
   return (
-    `"from":${channel.from},"to":${channel.to},"reduced":${channel.reduced},` +
-    `"bucket_ms":${channel.reduced ? channel.bucketMs : null},"rows_total":${channel.rowsTotal},` +
-    `"series":[${lines.join(',')}],"minutes":${JSON.stringify(channel.minutes)}}`
+    `"reduced":${channel.reduced},"bucket_ms":${channel.reduced ? channel.bucketMs : null},"rows_total":${channel.rowsTotal},` +
+    `"series":[${lines.join(',')}]}`
   );
 }
 

@@ -195,7 +195,10 @@ export class FeedChecker implements Transport {
     if (known === undefined) broken('F2', frame, 'snapshot before subscribed');
     const owed = this.#owed.get(frame.id);
     if (owed instanceof Set) owed.delete(frame.key);
-    known.ids.set(frame.key, new Set(frame.series.flatMap(({ columns }) => (columns.id ?? []).map(Number))));
+    // The rows of the model have their ids for rates.
+    const ids = frame.series.flatMap(({ columns }) => (columns.funding_rate ?? []).map(Number));
+    if (new Set(ids).size < ids.length) broken('F2', frame, 'a row twice in one snapshot');
+    known.ids.set(frame.key, new Set(ids));
     this.#chains.set(frame.key, frame.cursor);
   }
 

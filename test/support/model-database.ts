@@ -7,7 +7,6 @@ import type {
   Beginning,
   ChangedRow,
   ChangeLog,
-  ChannelSnapshot,
   HeldPosition,
   Look,
   OtherRun,
@@ -20,6 +19,9 @@ import type {
   SnapshotRequest,
 } from '../../server/feed/ports.ts';
 import { OtherRunError } from '../../server/feed/ports.ts';
+import type { ReducedChannel } from '../../server/feed/reduced.ts';
+import { STREAMS } from '../../shared/streams.ts';
+import { readChannel, readKeys } from './read-model.ts';
 
 interface StoredRow extends ChangedRow {
   readonly bornIn: number;
@@ -67,7 +69,8 @@ export class ModelDatabase {
   insert(transaction: Transaction, key: string): string {
     const id = String(this.#nextId);
     this.#nextId += 1;
-    const cells = [id, '1700000000000', key, 'binance', '0.0001', null, null, null, '1700000000000'];
+    // Snapshots carry values and no ids: the rate tells which row it is.
+    const cells = [id, '1700000000000', key, 'binance', id, null, null, null, '1700000000000'];
     const row = { id, time: 1_700_000_000_000, key, series: 'binance', cells, xid: transaction.xid };
     this.#open.get(transaction.xid)?.push(row);
     transaction.ids.push(id);
@@ -212,21 +215,17 @@ export class ModelDatabase {
 
   #hold(position: Position, rows: readonly ChangedRow[]): HeldPosition {
     let released = false;
-    const read = async function* (request: SnapshotRequest): AsyncGenerator<ChannelSnapshot> {
-      const keys = request.keys ?? [...new Set(rows.map(({ key }) => key))].sort();
-      for (const key of keys) {
+    const channels = async function* (request: SnapshotRequest): AsyncGenerator<ReducedChannel> {
+      const seen = rows.filter(({ xid }) => visible(position.all, xid));
+      for (const key of readKeys(seen, request)) {
         // Time passes while history is read, and deltas come meanwhile.
         for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-        const ids = rows.filter((row) => row.key === key && visible(position.all, row.xid)).map(({ id }) => Number(id));
-        const body =
-          `"from":null,"to":null,"reduced":false,"bucket_ms":null,"rows_total":${ids.length},` +
-          `"series":[{"name":null,"columns":{"id":${JSON.stringify(ids)}}}]}`;
-        yield { key, body: { text: body } };
+        yield readChannel(STREAMS.funding_rates, seen, key, request, request.range.kind === 'window');
       }
     };
     return {
       position,
-      read,
+      channels,
       release: async () => {
         await Promise.resolve();
         if (!released) this.held -= 1;

@@ -3,7 +3,7 @@
  * and wait in a rollup as cheaply as one. `shared/m4.ts` makes the same choice of rows in memory.
  */
 import { quoteIdentifier } from '../../../shared/columns.ts';
-import { USUAL_THRESHOLD } from '../../../shared/reduce.ts';
+import { ALWAYS_DRAWN, POINTS_A_BUCKET, USUAL_THRESHOLD } from '../../../shared/reduce.ts';
 import type { ColumnKind, StreamDeclaration, ValueColumn } from '../../../shared/streams.ts';
 import { ID_COLUMN, TIME_COLUMN } from '../../../shared/streams.ts';
 
@@ -16,10 +16,6 @@ const DRAWN: ReadonlySet<ColumnKind> = new Set(['integer', 'decimal', 'float']);
 /** A NaN that no number is printed as; it stands for null among packed numbers. */
 export const NULL_NUMBER = '\\x7ff8000000000001';
 
-/** Points of one pixel column that can be told apart: as many as four rows for each of three values. */
-const A_BUCKET = 12;
-/** As many points as a chart draws at ease are never thinned. */
-const ALWAYS_DRAWN = 5000;
 
 /** Whether a column's values are drawn as a line. */
 export function isDrawn({ kind }: ValueColumn): boolean {
@@ -125,7 +121,7 @@ export function packedStrongest(stream: StreamDeclaration, { from }: LineRows, b
     kept as (
       select * from ranked
       where total <= ${most}
-        or case when strongs > greatest(${A_BUCKET} * (${most}), ${ALWAYS_DRAWN}) then rank <= ${A_BUCKET}
+        or case when strongs > greatest(${POINTS_A_BUCKET} * (${most}), ${ALWAYS_DRAWN}) then rank <= ${POINTS_A_BUCKET}
           else strong or place = 1 end
       order by series, at, id),
     buckets as (select series, bucket, count(*) as n from judged group by series, bucket),
