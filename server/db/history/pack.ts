@@ -8,7 +8,7 @@ import type { Cells } from '../queryable.ts';
 import { isDrawn } from './m4-sql.ts';
 
 /** Version of the packed form. Rollups of another version are void, and built anew. */
-export const PACK_FORMAT = 1;
+export const PACK_FORMAT = 2;
 
 const BYTES = 8;
 /** Upper half of `NULL_NUMBER`'s bits, and its lower half. */

@@ -15,8 +15,8 @@ import { PACK_FORMAT, packRows, readPack } from './pack.ts';
 import { MOST_AFTER_ROWS, windowQueries } from './window-sql.ts';
 
 export const HOUR_MS = 3_600_000;
-/** Widths in seconds of the buckets that packs may have beside those of every row. */
-const WIDTHS = [15, 60, 180];
+/** Widths in seconds of the buckets that packs may have beside those of every row, the cheapest first. */
+const WIDTHS = [180, 60, 15];
 /** Above this many transactions since the rollups' position, reading the rows after it costs more than the packs save. */
 const MOST_AFTER = 200_000n;
 
@@ -82,10 +82,17 @@ export async function readLinePacks(
 ): Promise<readonly LinePacks[]> {
   const state = await readState(client, stream);
   if (state === null) return [];
-  const widths = [0, ...WIDTHS.filter((seconds) => wish.bucketMs % (1000 * seconds) === 0)];
+  const width = WIDTHS.find((seconds) => wish.bucketMs % (1000 * seconds) === 0);
   const from = Math.floor(wish.from / HOUR_MS) * HOUR_MS;
   const { packs } = windowQueries(stream);
-  const bound = [stream.name, wish.keys, from, wish.to, widths, ...spans(state.rewrites)];
+  const bound = [
+    stream.name,
+    wish.keys,
+    from,
+    wish.to,
+    width === undefined ? [0] : [0, width],
+    ...spans(state.rewrites),
+  ];
   const lines = (await readCells(client, { text: packs }, bound)).map((cells) => lineOf(stream, cells));
   const last = lines.reduce((most, { hours }) => Math.max(most, ...hours), Number.NEGATIVE_INFINITY);
   if (lines.length === 0) return [];

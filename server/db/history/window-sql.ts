@@ -17,8 +17,8 @@ export interface WindowQueries {
   /** The same of all rows, not reduced. */
   whole(part: Part): string;
   /**
-   * `[key, line, hours, ...pack]`: the packs of stream `$1` and keys `$2` from hour `$3` to before `$4`, of each hour the
-   * widest of widths `$5`, joined in order of time, but for hours that a span from `$6` to `$7` touches. `hours` are
+   * `[key, line, hours, ...pack]`: the packs of stream `$1` and keys `$2` from hour `$3` to before `$4`, of widths `$5` (no
+   * hour has two of them), joined in order of time, but for hours that a span from `$6` to `$7` touches. `hours` are
    * hours since the epoch.
    */
   readonly packs: string;
@@ -85,12 +85,11 @@ function build(stream: StreamDeclaration): WindowQueries {
     whole: (part) => each(packedAll(stream, rows(part)), 'range.series_'),
     packs: `select key, line, array_to_string(array_agg((extract(epoch from hour) / 3600)::int8 order by hour), ','),
         ${[...joined, ...buckets].join(', ')}
-      from (select distinct on (key, line, hour) key, line, hour, rows, columns || array[]::bytea[] as columns from ${OWN_SCHEMA}.rollups
-        where stream = $1 and key = any($2::text[]) and hour >= ${instant('$3')} and hour < ${instant('$4')}
-          and width = any($5::int[])
-          and not exists (select from unnest($6::float8[], $7::float8[]) as span(from_, to_)
-            where ${instant('span.from_')} < hour + interval '1 hour' and ${instant('span.to_')} >= hour)
-        order by key, line, hour, width desc) packs
+      from ${OWN_SCHEMA}.rollups
+      where stream = $1 and key = any($2::text[]) and hour >= ${instant('$3')} and hour < ${instant('$4')}
+        and width = any($5::int[])
+        and not exists (select from unnest($6::float8[], $7::float8[]) as span(from_, to_)
+          where ${instant('span.from_')} < hour + interval '1 hour' and ${instant('span.to_')} >= hour)
       group by key, line`,
     after: `select ${selected.join(', ')} from (
         ${later(`${xid} >= $6::xid8`)} union all ${later(`${xid} = any($5::xid8[])`)}) t
