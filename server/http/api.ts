@@ -5,7 +5,7 @@ import { rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { STREAM_LIST, STREAMS } from '../../shared/streams.ts';
 import { newestRows } from '../db/history-rows.ts';
-import { listKeys, listSymbols } from '../db/symbols.ts';
+import { KnownKeys } from '../db/known-keys.ts';
 import type { ServiceStatus } from '../status.ts';
 import { isOff, requireDatabase, requireUsable, SHORT_NAMES, streamNamed } from './availability.ts';
 import { type ChartDeps, chartRoutes } from './chart.ts';
@@ -15,7 +15,10 @@ import { type RowsDeps, rowsRoutes } from './rows.ts';
 import { key, parseInput, wholeNumber } from './validation.ts';
 
 /** What the routes read from, and how much they may answer. */
-export interface ApiDeps extends ChartDeps, RowsDeps {}
+export interface ApiDeps extends ChartDeps, RowsDeps {
+  /** Lists of keys; absent: they are looked up at each request. */
+  readonly keys?: KnownKeys;
+}
 
 const HOUR_MS = 3_600_000;
 
@@ -25,7 +28,7 @@ const hours = wholeNumber({ least: 1, most: 168, usual: 24 });
 
 /** Registers the routes. */
 export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
-  const { db, status } = deps;
+  const { db, status, keys = new KnownKeys(db) } = deps;
   const symbolData = z.object({
     symbol: key('a symbol such as BTC/USDT'),
     hours,
@@ -37,7 +40,7 @@ export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
 
   app.get('/api/symbols', async (_request, reply) => {
     requireDatabase(status);
-    return json(reply, JSON.stringify({ symbols: await listSymbols(db, (stream) => !isOff(status, stream)) }));
+    return json(reply, JSON.stringify({ symbols: await keys.symbols((stream) => !isOff(status, stream)) }));
   });
 
   app.get('/api/streams', async (_request, reply) =>
@@ -47,7 +50,7 @@ export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
   app.get<{ Params: { stream: string } }>('/api/streams/:stream/keys', async ({ params }, reply) => {
     const stream = streamNamed(params.stream);
     requireUsable(status, stream);
-    return json(reply, JSON.stringify({ stream: stream.name, keys: await listKeys(db, stream) }));
+    return json(reply, JSON.stringify({ stream: stream.name, keys: await keys.keys(stream) }));
   });
 
   // A wildcard, because a symbol holds a slash; it matches a slash that came as %2F just as well.

@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import pg from 'pg';
 import { systemClock } from '../../server/clock.ts';
+import type { KnownKeys } from '../../server/db/known-keys.ts';
 import { Hub } from '../../server/feed/hub.ts';
 import { apiRoutes } from '../../server/http/api.ts';
 import { type Access, createAccess, installAccess } from '../../server/http/auth.ts';
@@ -49,6 +50,7 @@ export interface RestOptions {
   readonly clientDir?: string;
   readonly pointLimit?: number;
   readonly keyLimit?: number;
+  readonly keys?: KnownKeys;
 }
 
 /** Builds the app on a database. */
@@ -78,6 +80,7 @@ export async function restApp(config: pg.PoolConfig, options: RestOptions = {}):
     pointLimit: options.pointLimit ?? 500_000,
     keyLimit: options.keyLimit ?? 1000,
     rowLimit: 10_000,
+    ...(options.keys === undefined ? {} : { keys: options.keys }),
   });
   await app.register(healthRoutes, { ...about, mayRead: (request) => access.checkAccess(request) === 'ok' });
   const hub = new Hub(systemClock, LIMITS, { count: () => {}, failed: () => {}, prepare: async () => {} });
