@@ -53,6 +53,8 @@ export class Following implements ServiceStatus {
   /** What the streams with the weaker one fall short of. */
   readonly #shortfalls = new Map<StreamName, StreamShortfall>();
   readonly #streams = new Map<StreamName, StreamStatus>(STREAM_NAMES.map((name) => [name, { state: 'starting' }]));
+  /** The streams whose tables tell of updated and deleted rows. */
+  readonly #rewritesTold = new Set<StreamName>();
   /** When each stream was last rung for, by a clock that never goes back. */
   readonly #rungAt = new Map<StreamName, number>();
   readonly #rollups: RollupMaintainer;
@@ -168,6 +170,9 @@ export class Following implements ServiceStatus {
     const shortfall = shortfallOf(inspection, this.#options.tickMs);
     if (shortfall === null) this.#shortfalls.delete(stream);
     else this.#shortfalls.set(stream, { cursor: 'overlap', ...shortfall });
+    if (inspection.rewritesTold) this.#rewritesTold.add(stream);
+    else this.#rewritesTold.delete(stream);
+    this.#tellRewrites(stream);
     const exact = this.#exact.get(stream);
     if (exact === inspection.cursorColumn) return;
     // Migrated while it was followed by the weaker cursor, or the other way round.
@@ -251,6 +256,10 @@ export class Following implements ServiceStatus {
           this.#rungAt.set(stream, performance.now());
           this.#pumps.get(stream)?.ring();
         },
+        rewritten: (stream) => {
+          counters.add('rewrites_total');
+          this.#options.hub.rewritten(stream);
+        },
         listening: () => {
           for (const pump of this.#pumps.values()) pump.tick();
         },
@@ -265,7 +274,13 @@ export class Following implements ServiceStatus {
     const { log, changed } = this.#options;
     if (fault === null) log.info('the doorbell is up');
     else log.warn({ ...fault }, `the doorbell is down: ${fault.reason}. The tick carries on alone`);
+    for (const stream of this.#pumps.keys()) this.#tellRewrites(stream);
     changed();
+  }
+
+  /** Rewritten rows are told of where the triggers are there and the doorbell hears them. */
+  #tellRewrites(stream: StreamName): void {
+    this.#options.hub.tellRewrites(stream, this.doorbell === 'up' && this.#rewritesTold.has(stream));
   }
 
   /** A probe goes through the pool, so that it tells of the database too: at every tick, also where nothing else looks. */

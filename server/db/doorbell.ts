@@ -16,6 +16,9 @@ import { readCell } from './queryable.ts';
 /** The one channel that all triggers notify. */
 export const DOORBELL_CHANNEL = 'alphapulse_dashboard';
 
+/** What the triggers put before a stream's name where rows of it were updated or deleted (sql/004-rollups.sql). */
+const REWRITTEN = 'rewritten:';
+
 /** From this part of the notification queue on the triggers do not ring, so that no writer fails for it (sql/002-ring.sql). */
 const QUIET_USAGE = 0.5;
 
@@ -48,6 +51,8 @@ export type ProbeOutcome = RoundTrip & { readonly answers: boolean };
 export interface DoorbellEvents {
   /** A stream's trigger rang. */
   ring(stream: StreamName): void;
+  /** Rows of a stream were updated or deleted. */
+  rewritten(stream: StreamName): void;
   /** LISTEN is in place: whatever was written before may not have rung, so it is time to look. */
   listening(): void;
   /** It went up (null) or down; told once for each kind of fault. */
@@ -169,7 +174,9 @@ export class Doorbell {
   }
 
   #heard(payload: string): void {
+    const rewritten = payload.startsWith(REWRITTEN) ? payload.slice(REWRITTEN.length) : '';
     if (isStreamName(payload)) this.#events.ring(payload);
+    else if (isStreamName(rewritten)) this.#events.rewritten(rewritten);
     else if (payload === this.#awaited?.nonce) this.#awaited.settle(true);
   }
 

@@ -23,6 +23,8 @@ export interface StreamInspection {
   readonly cursorIndex: boolean;
   /** Whether the doorbell's trigger is there and enabled. */
   readonly doorbell: boolean;
+  /** Whether the triggers that tell of updated and deleted rows are there and enabled. */
+  readonly rewritesTold: boolean;
   /** Whether the current role may read the table. */
   readonly readable: boolean;
   /** Whether the current role may alter the table. */
@@ -75,6 +77,7 @@ async function inspectStream(db: Queryable, catalogue: Catalogue, facts: StreamF
       cursorColumn: false,
       cursorIndex: false,
       doorbell: false,
+      rewritesTold: false,
       readable: false,
       alterable: false,
       owner: null,
@@ -93,6 +96,7 @@ async function inspectStream(db: Queryable, catalogue: Catalogue, facts: StreamF
     cursorColumn: column,
     cursorIndex: index,
     doorbell: table.doorbell === 'ready',
+    rewritesTold: table.rewrites === 'ready',
     readable: table.readable,
     alterable: table.owned,
     owner: table.owner,

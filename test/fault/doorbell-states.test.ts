@@ -40,6 +40,7 @@ function make(sender: pg.Pool): Doorbell {
     database: sender,
     events: {
       ring: (stream) => rings.push(stream),
+      rewritten: (stream) => rings.push(`rewritten ${stream}`),
       listening: () => undefined,
       probed: (outcome) => probes.push(outcome),
       changed: (fault) => changes.push(fault),
@@ -162,5 +163,14 @@ describe('the end', () => {
     // Nothing is waiting any more that could be hurried.
     doorbell.hurry();
     expect(changes).toMatchObject([null, { kind: 'away' }]);
+  });
+});
+
+describe('what is notified', () => {
+  it('tells rows that came from rows that were rewritten, and is nothing where it names no stream', async () => {
+    await up();
+    for (const payload of ['rewritten:prices', 'rewritten:', 'rewritten:system_metrics', 'system_metrics'])
+      await notify(payload);
+    await expect.poll(() => rings).toEqual(['rewritten system_metrics', 'system_metrics']);
   });
 });
