@@ -3,6 +3,7 @@ import { quoteIdentifier } from '../../../shared/columns.ts';
 import { CURSOR_COLUMN, type StreamDeclaration, TIME_COLUMN } from '../../../shared/streams.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import { packCells, packedAll, packedM4 } from '../history/m4-sql.ts';
+import { DOUBTS_VIEW } from '../migrate/facts.ts';
 import type { LinePart } from '../rollup/lines-sql.ts';
 import { instant } from '../rollup/tables.ts';
 
@@ -51,7 +52,7 @@ export function verifyQueries(stream: StreamDeclaration): VerifyQueries {
     where r.stream = '${stream.name}' and r.hour = ${instant('$1')} and r.width = ${width} and ${LINES_OF_PART[part]}`;
   return {
     hours: `select (extract(epoch from hour) * 1000)::float8::text, width::text, count(*)::text, sum(rows)::text
-      from ${OWN_SCHEMA}.rollups where stream = $1 group by hour, width order by hour desc, width`,
+      from ${OWN_SCHEMA}.rollups where stream = $1 group by hour, rollups.width order by hour desc, rollups.width`,
     differing: (part, width) => `with chosen as materialized (
         select r.key, r.line, r.rows, r.columns from ${packs(part, width)} and ($4::text is null or (r.key, r.line) > ($4, $5))
         order by r.key, r.line limit $6::int),
@@ -62,7 +63,7 @@ export function verifyQueries(stream: StreamDeclaration): VerifyQueries {
         select c.key, c.line, c.rows, p.rows as rows_there from chosen c cross join lateral (${anew(part, width)}) p
         where p.rows <> c.rows or p.columns is distinct from c.columns)
       select d.key, d.line, d.rows::text, d.rows_there::text, (exists (
-          select from ${OWN_SCHEMA}.rollup_rewrites w where w.stream = '${stream.name}'
+          select from ${OWN_SCHEMA}.${DOUBTS_VIEW} w where w.stream = '${stream.name}'
             and ${instant('$1')} <= w.to_time and ${instant('$1')} + interval '1 hour' > w.from_time))::text,
         read.packs::text, read.key, read.line
       from read left join differing d on true order by 1, 2`,
