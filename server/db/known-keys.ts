@@ -8,12 +8,14 @@ import type { StreamDeclaration, StreamName } from '../../shared/streams.ts';
 import { CURSOR_COLUMN, STREAMS } from '../../shared/streams.ts';
 import type { Position, Snapshot } from '../feed/ports.ts';
 import type { Queryable } from './queryable.ts';
-import { readCells } from './queryable.ts';
+import { type Cells, errorCode, readCells } from './queryable.ts';
 import { Runs, STANDING_COLUMNS } from './run.ts';
 import { listKeys, SYMBOL_STREAMS } from './symbols.ts';
 
 /** How old a list may grow before it is scanned for again: only so a key goes whose rows were all deleted. */
 const RESCAN_MS = 300_000;
+/** PostgreSQL: a statement of this name is not there, or is there already: a pooler handed it to another server process. */
+const UNPREPARED = new Set(['26000', '42P05']);
 /** Where the columns of `newKeysQuery` stand. */
 const STARTED_AT = 1;
 const KEY_AT = 3;
@@ -34,6 +36,7 @@ interface Known {
 export class KnownKeys {
   readonly #db: Queryable;
   readonly #runs = new Runs();
+  #prepared = true;
   readonly #failed: (stream: StreamName, error: unknown) => void;
   readonly #clock: () => number;
   readonly #known = new Map<StreamName, Known>();
@@ -95,8 +98,7 @@ export class KnownKeys {
 
   /** Keys of the rows that came since a position; null where the database's server was started anew since. */
   async #keysSince(stream: StreamDeclaration, position: Position): Promise<readonly string[] | null> {
-    const { text, values } = newKeysQuery(stream, position);
-    const rows = await readCells(this.#db, { text }, values);
+    const rows = await this.#query(newKeysQuery(stream, position));
     const startedAt = rows[0]?.[STARTED_AT];
     if (startedAt == null || (await this.#runs.name(startedAt, this.#db)) !== position.run) return null;
     return rows.flatMap((cells) => cells[KEY_AT] ?? []);
@@ -110,6 +112,18 @@ export class KnownKeys {
   async symbols(usable: (stream: StreamDeclaration) => boolean): Promise<readonly string[]> {
     const lists = await Promise.all(SYMBOL_STREAMS.filter(usable).map((stream) => this.keys(stream)));
     return [...new Set(lists.flat())].sort();
+  }
+
+  /** Planning costs more than reading what came, so the query is prepared, where no pooler stands in between. */
+  async #query({ name, text, values }: KeysQuery): Promise<readonly Cells[]> {
+    if (!this.#prepared) return readCells(this.#db, { text }, values);
+    try {
+      return await readCells(this.#db, { name, text }, values);
+    } catch (error) {
+      if (!UNPREPARED.has(errorCode(error) ?? '')) throw error;
+      this.#prepared = false;
+      return readCells(this.#db, { text }, values);
+    }
   }
 
   async #scan(stream: StreamName, known: Known): Promise<void> {
@@ -136,21 +150,26 @@ function add(known: Known, key: string): void {
   known.sorted = null;
 }
 
+interface KeysQuery {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
 /** `[...STANDING_COLUMNS, key]` of the rows that came since a position, which a look reads alike (server/db/changes-sql.ts). */
-function newKeysQuery(stream: StreamDeclaration, { all, recent, bound }: Position) {
-  const values: unknown[] = [];
-  const bind = (value: unknown): string => `$${values.push(value)}`;
+function newKeysQuery(stream: StreamDeclaration, { all, recent, bound }: Position): KeysQuery {
   const key = quoteIdentifier(stream.key.name);
   const xid = quoteIdentifier(CURSOR_COLUMN);
-  const part = ({ xmax, running }: Snapshot, where: string): string =>
-    [
-      `${xid} >= ${bind(xmax.toString())}::xid8 and ${xid} < pg_snapshot_xmax(pg_current_snapshot())`,
-      ...(running.length === 0 ? [] : [`${xid} = any(${bind(running.map(String))}::xid8[])`]),
-    ]
-      .map((ids) => `select ${key} from ${quoteIdentifier(stream.table)} where ${ids}${where}`)
-      .join(' union all ');
   // Of a table in many parts a look reads the recent ones alone; keys of older rows come with the tick.
-  const rows = bound === null ? part(all, '') : part(recent, ` and "timestamp" >= to_timestamp(${bind(bound / 1000)})`);
+  const { xmax, running }: Snapshot = bound === null ? all : recent;
+  const since = bound === null ? '' : ' and "timestamp" >= to_timestamp($3::float8 / 1000)';
+  const rows = [`${xid} >= $1::xid8 and ${xid} < pg_snapshot_xmax(pg_current_snapshot())`, `${xid} = any($2::xid8[])`]
+    .map((ids) => `select ${key} from ${quoteIdentifier(stream.table)} where ${ids}${since}`)
+    .join(' union all ');
   const keys = `select distinct r.${key} from (${rows}) r`;
-  return { text: `select s.*, r.* from (select ${STANDING_COLUMNS}) s left join lateral (${keys}) r on true`, values };
+  return {
+    name: `keys of ${stream.name}${since === '' ? '' : ' since'}`,
+    text: `select s.*, r.* from (select ${STANDING_COLUMNS}) s left join lateral (${keys}) r on true`,
+    values: [xmax.toString(), running.map(String), ...(bound === null ? [] : [bound])],
+  };
 }
