@@ -95,7 +95,7 @@ describe('packs', () => {
     for (const [stream, packs] of [
       [STREAMS.funding_rates, 5],
       [STREAMS.signal_predictions, 10],
-      [STREAMS.performance_metrics, 5 - 1],
+      [STREAMS.performance_metrics, 5],
     ] as const) {
       await settled(client, stream);
       expect(await checked(stream)).toMatchObject({ packs });

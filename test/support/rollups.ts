@@ -122,8 +122,8 @@ async function readRaw(
       text: `select ${stream.key.name}, ${stream.series === null ? 'null' : stream.series.name},
           id::text, ${selectExpression({ name: 'timestamp', kind: 'timestamp', required: true, sqlType: '' })},
           ${stream.values.map((column) => selectExpression(column)).join(', ')}
-        from ${stream.table} where dashboard_xid is null or pg_visible_in_snapshot(dashboard_xid, $1::pg_snapshot)
-        order by "timestamp", id`,
+        from ${stream.table} t where dashboard_xid is null or pg_visible_in_snapshot(dashboard_xid, $1::pg_snapshot)
+        order by t."timestamp", t.id`,
     },
     [position],
   );

@@ -4,6 +4,7 @@ import { CURSOR_COLUMN, type StreamDeclaration, TIME_COLUMN } from '../../../sha
 import type { Snapshot } from '../../feed/ports.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import { type Queryable, readCells } from '../queryable.ts';
+import { GONE_CHUNKS } from './chunks.ts';
 import { lineNameSql } from './lines-sql.ts';
 import { epochMs, HOUR_MS, instant } from './tables.ts';
 
@@ -70,12 +71,14 @@ export interface Rewritten {
   readonly dropped: number;
 }
 
-/** Drops what is known of the hours in which rows were rewritten, and the notes of that. */
+/** Drops what is known of the hours in which rows were rewritten or went with their chunk, and the notes of that. */
 export async function dropRewritten(db: Queryable, stream: StreamDeclaration): Promise<Rewritten> {
   const within = (table: string): string => `delete from ${OWN_SCHEMA}.${table} r using merged m where r.stream = $1
     and r.hour <= upper(m.range_) and r.hour > lower(m.range_) - interval '1 hour'`;
-  const text = `with notes as (
+  const text = `with rewrites as (
       delete from ${OWN_SCHEMA}.rollup_rewrites where stream = $1 returning tstzrange(from_time, to_time, '[]') as range_),
+    gone as (${GONE_CHUNKS} returning tstzrange(from_time, to_time, '[]') as range_),
+    notes as (select range_ from rewrites union all select range_ from gone),
     merged as materialized (select unnest(range_agg(range_)) as range_ from notes),
     packs as (${within('rollups')} returning 1),
     hours as (${within('rollup_hours')}),
@@ -110,7 +113,7 @@ export async function dropAll(
 ): Promise<{ readonly dropped: number; readonly empty: boolean }> {
   const dropped = await dropSome(db, stream, 'true', []);
   if (dropped === BATCH_PACKS) return { dropped, empty: false };
-  for (const table of ['rollup_hours', 'rollup_touched', 'rollup_rewrites']) {
+  for (const table of ['rollup_hours', 'rollup_touched', 'rollup_rewrites', 'rollup_chunks']) {
     await db.query(`delete from ${OWN_SCHEMA}.${table} where stream = $1`, [stream.name]);
   }
   return { dropped, empty: true };

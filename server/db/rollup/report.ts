@@ -17,13 +17,13 @@ export class RollupReport {
     this.#log = log;
   }
 
-  tell({ kind, hoursDone, hoursAll }: StepOutcome): void {
+  tell({ kind, built, hoursDone, hoursAll }: StepOutcome): void {
     if (kind === 'unfit' || kind === 'cleared') return;
     const missing = hoursAll - hoursDone;
-    if (this.#tenths === null && missing < WORTH_TELLING) return;
+    if (this.#tenths === null && (missing < WORTH_TELLING || built === 0)) return;
     const tenths = Math.floor((hoursDone * 10) / Math.max(1, hoursAll));
     if (this.#tenths !== null && tenths <= this.#tenths && missing > 0) return;
-    const { stream } = { stream: this.#stream };
+    const stream = this.#stream;
     const what = missing > 0 ? `${hoursDone} of ${hoursAll} hours, newest first` : `all ${hoursAll} hours`;
     this.#log.info({ stream, hoursDone, hoursAll }, `rollups of ${stream}: ${what}`);
     this.#tenths = missing > 0 ? tenths : null;

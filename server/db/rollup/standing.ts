@@ -4,7 +4,9 @@ import type { Snapshot } from '../../feed/ports.ts';
 import { parseSnapshot } from '../../feed/position.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import { PACK_FORMAT } from '../history/pack.ts';
+import { DOUBTS_VIEW } from '../migrate/facts.ts';
 import { type Queryable, readCells } from '../queryable.ts';
+import { noteChunks } from './chunks.ts';
 import { DATABASE_SQL, epochMs, HOUR_MS, instant, sourceSql } from './tables.ts';
 
 /** Where a stream's rollups stand. Times are epoch ms by the database's clock, hours those of their beginning. */
@@ -23,7 +25,7 @@ export interface RollupStanding {
   readonly known: { readonly oldest: number; readonly newest: number } | null;
   /** Hours that were examined, from the beginning of the window on. */
   readonly examined: number;
-  /** Whether rows were rewritten. */
+  /** Whether rows were rewritten, or dropped with their chunk. */
   readonly rewritten: boolean;
 }
 
@@ -39,7 +41,7 @@ export async function readRollupStanding(
       ${epochMs(`least((select min(hour) ${of('rollup_hours')}), (select min(hour) ${of('rollups')}))`)}::text,
       ${epochMs(`greatest((select max(hour) ${of('rollup_hours')}), (select max(hour) ${of('rollups')}))`)}::text,
       (select count(*) ${of('rollup_hours')} and hour >= now() - ${windowMs} * interval '1 ms')::text,
-      exists (select ${of('rollup_rewrites')})::text
+      exists (select ${of(DOUBTS_VIEW)})::text
     from (select 1) one left join ${OWN_SCHEMA}.rollup_state s on s.stream = $1`;
   const [row] = await readCells(db, { text }, [stream.name]);
   if (row === undefined) throw new Error('the database answered nothing');
@@ -106,7 +108,7 @@ export async function hoursMissing(
   return rows.map(([hour]) => Number(hour));
 }
 
-/** Stores the snapshot of this transaction as the position of a stream's rollups. */
+/** Stores the snapshot of this transaction as the position of a stream's rollups, and the chunks that are in it. */
 export async function storePosition(
   db: Queryable,
   stream: StreamDeclaration,
@@ -118,4 +120,5 @@ export async function storePosition(
        source = excluded.source, position = excluded.position, updated_at = now()`,
     [stream.name, PACK_FORMAT, database, source, snapshot],
   );
+  await noteChunks(db, stream);
 }

@@ -35,7 +35,7 @@ export const USUAL_PACE: RollupPace = {
   settledMs: SETTLED_MS,
   quietMs: 60_000,
   windowMs: WINDOW_MS,
-  rowsAtOnce: 150_000,
+  rowsAtOnce: 80_000,
 };
 
 /** What a step did. */
