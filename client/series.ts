@@ -12,6 +12,8 @@ export interface Picture {
   readonly range: RangeName;
   /** Width in ms of the buckets that it is loaded in. */
   readonly bucketMs: number;
+  /** So many of them are shown. */
+  readonly points: number;
   /** Time of a pixel column of its chart in ms: a whole number of buckets. */
   readonly pixelMs: number;
 }
@@ -58,7 +60,8 @@ export class StreamSeries {
 
   /** Whether what is shown is right, and only one in other buckets is on its way. */
   get refining(): boolean {
-    return this.#loaded && this.#shown.bucketMs !== this.#picture.bucketMs;
+    const { bucketMs, points } = this.#shown;
+    return this.#loaded && (bucketMs !== this.#picture.bucketMs || points !== this.#picture.points);
   }
 
   /** Whether a load has begun that has brought nothing yet. */
@@ -169,7 +172,8 @@ export class StreamSeries {
   }
 
   #window(): Window {
-    return { rangeMs: RANGE_MS[this.#picture.range], bucketMs: this.#picture.bucketMs };
+    const { range, bucketMs, points } = this.#picture;
+    return { rangeMs: RANGE_MS[range], bucketMs, points };
   }
 
   /** The first thing that comes for a picture takes the place of what was shown for another. */

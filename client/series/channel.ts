@@ -35,6 +35,8 @@ export interface Window {
   readonly rangeMs: number;
   /** Width of a bucket in ms, of which no more is kept than can be seen in a pixel column. */
   readonly bucketMs: number;
+  /** So many buckets are shown, up to the newest, if that is more than the range. */
+  readonly points: number;
   /** Where it begins (epoch ms) if it stays there; absent: it slides with the clock. */
   readonly from?: number;
 }
@@ -48,14 +50,13 @@ export class Channel {
   readonly #stream: StreamDeclaration;
   readonly #numbers: readonly string[];
   readonly #textNames: readonly string[];
-  readonly #rangeMs: number;
+  readonly #window: Window;
   readonly #bucketMs: number;
   readonly #choose: (rows: Batch) => readonly number[];
   readonly #lines = new Map<string | null, Line>();
   readonly #minutes: Minutes;
   /** Where the window begins, epoch ms. */
   #from: number;
-  readonly #isFixed: boolean;
 
   /** @param now server clock, epoch ms. */
   constructor(stream: StreamDeclaration, key: string, window: Window, now: number, snapshot: Frame<'snapshot'> | null) {
@@ -63,10 +64,9 @@ export class Channel {
     this.#stream = stream;
     this.#numbers = stream.values.filter(({ kind }) => kind !== 'text').map(({ name }) => name);
     this.#textNames = stream.values.filter(({ kind }) => kind === 'text').map(({ name }) => name);
-    this.#rangeMs = window.rangeMs;
+    this.#window = window;
     this.#bucketMs = snapshot?.bucket_ms ?? window.bucketMs;
-    this.#isFixed = window.from !== undefined;
-    this.#from = window.from ?? now - window.rangeMs;
+    this.#from = window.from ?? this.#start(now);
     const keep = keeperOf(stream);
     this.#choose = ({ times, columns }) =>
       keep({ times, column: (name) => columns[this.#numbers.indexOf(name)] ?? [] }, this.#bucketMs);
@@ -119,12 +119,13 @@ export class Channel {
    * windows goes whole.
    */
   slide(right: number): void {
-    if (this.#isFixed) return;
-    const from = right - this.#rangeMs;
+    if (this.#window.from !== undefined) return;
+    const from = this.#start(right);
+    const silentFrom = from - this.#window.rangeMs;
     this.#from = from;
     for (const [name, line] of this.#lines) {
       line.reduction.slide(bucketStart(from, this.#bucketMs));
-      const silent = line.arrivedAt === null || line.arrivedAt < from - this.#rangeMs;
+      const silent = line.arrivedAt === null || line.arrivedAt < silentFrom;
       if (silent && line.columns.length === 0) this.#lines.delete(name);
     }
   }
@@ -177,6 +178,12 @@ export class Channel {
     };
   }
 
+  /** Where a window that ends at `right` begins (epoch ms), as the server has it. */
+  #start(right: number): number {
+    const { rangeMs, bucketMs, points } = this.#window;
+    return Math.min(right - rangeMs, bucketStart(right, bucketMs) + bucketMs - points * bucketMs);
+  }
+
   get #isReduced(): boolean {
     for (const { reduction } of this.#lines.values()) if (reduction.isReduced) return true;
     return false;
@@ -218,11 +225,11 @@ export class Channel {
     const known = this.#lines.get(name);
     if (known !== undefined) return known;
     const columns = new Columns(this.#numbers.length);
-    const buckets = Math.ceil(this.#rangeMs / this.#bucketMs);
-    const most = isScatter(this.#stream) ? MOST_POINTS : ROWS_A_BUCKET * buckets * this.#numbers.length;
+    const { points } = this.#window;
+    const most = isScatter(this.#stream) ? MOST_POINTS : ROWS_A_BUCKET * points * this.#numbers.length;
     const line: Line = {
       columns,
-      reduction: new Reduction(columns, this.#choose, this.#bucketMs, buckets, most),
+      reduction: new Reduction(columns, this.#choose, this.#bucketMs, points, most),
       texts: Object.fromEntries(this.#textNames.map((column) => [column, null])),
       spacing: new Spacing(spacingMs, now),
       arrivedAt: null,

@@ -4,7 +4,7 @@ import type { Frame } from '../../shared/protocol.ts';
 import { STREAMS, type StreamName } from '../../shared/streams.ts';
 import type { StreamView } from '../model.ts';
 import type { Span } from '../painters/span.ts';
-import { Channel } from '../series/channel.ts';
+import { Channel, type Window } from '../series/channel.ts';
 import type { ChartAnswer, ChartQuestion } from './chart-api.ts';
 import { compose } from './compose.ts';
 import { type LoadState, Loads, type LoadsDeps } from './loads.ts';
@@ -34,8 +34,6 @@ export type DetailDeps = Omit<LoadsDeps<DetailQuestion, ChartAnswer>, 'onLeave' 
 const LONGEST_MS = 8 * 86_400_000;
 /** As a share of the window: so much beside it is loaded too, so that a small step shows at once. */
 const BESIDE = 0.25;
-/** Buckets a pixel of streams whose rows are summed up, as in the store. */
-const FINER: Partial<Record<StreamName, number>> = { performance_metrics: 2 };
 
 /** What a request has brought, and what came after it. */
 interface Held {
@@ -136,8 +134,8 @@ export class Detail {
 
   #take(question: DetailQuestion, answer: ChartAnswer): void {
     const now = this.#now();
-    const { from, to, bucketMs, follows, windowMs } = question;
-    const window = follows ? { rangeMs: windowMs, bucketMs } : { rangeMs: to - from, bucketMs, from };
+    const { from, to } = question;
+    const window = windowOf(question);
     const channels = new Map<string, Channel>();
     for (const [key, series] of byKey(question, answer)) {
       const frame: Frame<'snapshot'> = {
@@ -166,9 +164,9 @@ export class Detail {
   }
 }
 
+/** As in the store, rows that are summed up are loaded in two buckets a pixel. */
 function bucketOf(stream: StreamName, { bucketMs }: Span): number {
-  const finer = bucketMs / (FINER[stream] ?? 1);
-  return Number.isInteger(finer) ? finer : bucketMs;
+  return stream === 'performance_metrics' && bucketMs % 2 === 0 ? bucketMs / 2 : bucketMs;
 }
 
 /** The question whose answer covers what is shown, and as much beside it as the server gives. */
@@ -179,6 +177,13 @@ function questionOf(stream: StreamName, { span, symbol, follows }: Shown): Detai
   const bucketMs = bucketOf(stream, span);
   const [from, to] = [span.to - length - beside, span.to + beside];
   return { stream, symbol, from, to, bucketMs, follows, windowMs: length + beside };
+}
+
+/** The window of what is held: it slides with the present or stays. */
+function windowOf({ from, to, bucketMs, follows, windowMs }: DetailQuestion): Window {
+  const rangeMs = follows ? windowMs : to - from;
+  const window = { rangeMs, bucketMs, points: Math.ceil(rangeMs / bucketMs) };
+  return follows ? window : { ...window, from };
 }
 
 /** The answer's lines by key: a stream without symbols names its lines by them. */
@@ -194,13 +199,12 @@ function byKey(
 function append(held: Held, stream: StreamName, frame: Frame<'delta'>): void {
   const { question, channels } = held;
   if (question.symbol !== null && question.symbol !== frame.key) return;
-  const { from, to, bucketMs, follows, windowMs } = question;
+  const { from, to, follows, windowMs } = question;
   const rows = follows ? frame.rows : frame.rows.filter(({ timestamp }) => timestamp >= from && timestamp < to);
   if (rows.length === 0) return;
   let channel = channels.get(frame.key);
   if (channel === undefined) {
-    const window = follows ? { rangeMs: windowMs, bucketMs } : { rangeMs: to - from, bucketMs, from };
-    channel = new Channel(STREAMS[stream], frame.key, window, frame.time, null);
+    channel = new Channel(STREAMS[stream], frame.key, windowOf(question), frame.time, null);
     channels.set(frame.key, channel);
   }
   channel.append({ ...frame, rows });
