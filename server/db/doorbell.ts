@@ -17,10 +17,10 @@ import { readCell } from './queryable.ts';
 export const DOORBELL_CHANNEL = 'alphapulse_dashboard';
 
 /** What the triggers put before a stream's name where rows of it were updated or deleted (sql/004-rollups.sql). */
-const REWRITTEN = 'rewritten:';
+export const REWRITTEN = 'rewritten:';
 
 /** From this part of the notification queue on the triggers do not ring, so that no writer fails for it (sql/002-ring.sql). */
-const QUIET_USAGE = 0.5;
+export const QUIET_USAGE = 0.5;
 
 /** Why the doorbell is down, and what mends it where it does not mend itself. */
 export interface DoorbellFault {

@@ -15,6 +15,7 @@ import { STREAMS, type StreamName } from '../../shared/streams.ts';
 import { messageOf } from '../errors.ts';
 import type { Counters } from '../status.ts';
 import { readCatalogue } from './catalogue.ts';
+import { DOORBELL_CHANNEL, QUIET_USAGE, REWRITTEN } from './doorbell.ts';
 import { isDatabaseAway, type Queryable, readColumn } from './queryable.ts';
 import { readRetentionFacts, retentionVerdicts } from './retention-rules.ts';
 import { type RetentionQueries, retentionQueries } from './retention-sql.ts';
@@ -188,6 +189,13 @@ export class Retention {
       started = performance.now();
     }
     if (rows === 0) return 0;
+    // Once for all batches, since each notification takes a lock that writers want too: every server lets go of the history
+    // that it keeps.
+    await client.query('select pg_notify($1, $2) where pg_notification_queue_usage() < $3::float8', [
+      DOORBELL_CHANNEL,
+      `${REWRITTEN}${stream}`,
+      QUIET_USAGE,
+    ]);
     this.#options.counters.add('retention_rows_total', rows);
     this.#options.counters.add('retention_packs_total', packs);
     this.#options.log.info({ stream, rows, packs, before: cutoff }, `retention deleted ${rows} rows of ${stream}`);

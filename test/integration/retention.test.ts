@@ -131,6 +131,19 @@ describe('what goes', () => {
   });
 });
 
+it('rings once a table that rows were deleted from, so that no server keeps history that shows them', async () => {
+  const listener = await database.connect();
+  const heard: (string | undefined)[] = [];
+  listener.on('notification', ({ payload }) => heard.push(payload));
+  await listener.query('listen alphapulse_dashboard');
+  await write([...WEEK, hours(20)]);
+  await cleaned();
+  await client.query(`notify alphapulse_dashboard, 'over'`);
+  await vi.waitFor(() => expect(heard).toContain('over'));
+  expect(heard.filter((payload) => payload?.startsWith('rewritten'))).toEqual(['rewritten:system_metrics']);
+  await listener.query('unlisten *');
+});
+
 describe('what stays', () => {
   it('is what came late: it is kept as long as a row that came in time', async () => {
     await write(WEEK);
