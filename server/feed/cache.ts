@@ -6,11 +6,12 @@ import type { SharedText } from './frames.ts';
 import type { KeptChannel, ShownLine, Unkept } from './kept.ts';
 
 /**
- * Why a channel is not kept any longer. `rewritten`: rows were updated or deleted. `rewound`: what was known of the stream
+ * Why a channel is not kept any longer. `rewritten`: rows were updated or deleted. `untold`: it is no longer sure, or has
+ * not been sure, that this is told. `rewound`: what was known of the stream
  * is void. `log`: the feed has lost the rows that came since, or they are too many. `age`: it was read too long ago.
  * `room`: others were asked for later. `replaced`: it was read anew.
  */
-export type Dropped = Unkept | 'rewritten' | 'rewound' | 'log' | 'age' | 'room' | 'replaced';
+export type Dropped = Unkept | 'rewritten' | 'untold' | 'rewound' | 'log' | 'age' | 'room' | 'replaced';
 
 /** What was encoded last of a channel. */
 export interface Encoded {

@@ -84,7 +84,7 @@ export class StreamCache {
   tell(told: boolean): void {
     if (this.#told === told) return;
     this.#told = told;
-    this.forget('age');
+    this.forget('untold');
   }
 
   /** Whether something of a request is kept, so that it may be worth a look to have it served. */

@@ -50,8 +50,9 @@ export function keepLine(line: ReducedLine): KeptLine {
 /** The epoch ms at which a line's newest row was written, as far as that is known at `now` and believed. */
 export function arrivedAt({ written }: KeptLine, now: number): number | null {
   let newest: number | null = null;
-  for (const time of written)
-    if (time <= now + CLOCK_TOLERANCE_MS) newest = Math.max(newest ?? time, Math.min(time, now));
+  for (const time of written) {
+    if (time <= now + CLOCK_TOLERANCE_MS) newest = Math.max(newest ?? Number.NEGATIVE_INFINITY, Math.min(time, now));
+  }
   return newest;
 }
 
