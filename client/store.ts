@@ -18,11 +18,11 @@ export type { Lens, Store, StoreDeps } from './store/types.ts';
 
 /** Pixel columns that a chart's history is asked for before its width is known, and at most. */
 const COLUMNS_USUAL = 1200;
-const COLUMNS_MOST = 6000;
+const COLUMNS_MOST = 5000;
 /** How long a chart must keep its new width before its history is loaded anew. */
 const RESIZE_MS = 500;
-/** Buckets a pixel of streams whose rows are summed up: loaded finer, they come whole as long as possible. */
-const FINER: Partial<Record<StreamName, number>> = { performance_metrics: 2 };
+/** Streams whose rows are summed up: loaded in two buckets a pixel, they come whole longer. */
+const FINER: ReadonlySet<StreamName> = new Set(['performance_metrics'] as const);
 
 /** Builds the store of a page; `start` brings it to life. */
 export function createStore(deps: StoreDeps): Store {
@@ -61,17 +61,17 @@ export function createStore(deps: StoreDeps): Store {
   function pictureOf(name: StreamName, columns: number): Picture {
     const range = view.range.peek();
     const pixelMs = bucketFor(RANGE_MS[range], columns);
-    const bucketMs = pixelMs / (FINER[name] ?? 1);
+    const finer = pixelMs % 2 === 0 && FINER.has(name) ? 2 : 1;
     // Metrics belong to the system, not to a symbol: all of them are shown.
     const keys = name === 'system_metrics' ? null : [view.symbol.peek()];
-    return { keys, range, pixelMs, bucketMs: Number.isInteger(bucketMs) ? bucketMs : pixelMs };
+    return { keys, range, pixelMs, bucketMs: pixelMs / finer, points: columns * finer };
   }
 
   /** Wants what the visitor chose. Returns whether that is another picture, not only a finer one. */
   function ask(held: ShownStream): boolean {
     held.series.ask(pictureOf(held.name, held.columns));
-    const { keys, range, bucketMs } = held.series.picture;
-    hear({ type: 'want', want: { stream: held.name, keys, range, bucketMs } });
+    const { keys, range, bucketMs, points } = held.series.picture;
+    hear({ type: 'want', want: { stream: held.name, keys, range, bucketMs, points } });
     return !held.series.loaded;
   }
 
@@ -277,7 +277,7 @@ export function createStore(deps: StoreDeps): Store {
       resizes.get(name)?.();
       resizes.delete(name);
       if (edge === null) return;
-      if (pictureOf(name, held.columns).bucketMs === held.series.picture.bucketMs) return;
+      if (pictureOf(name, held.columns).points === held.series.picture.points) return;
       resizes.set(
         name,
         deps.timers.after(held.series.loaded ? RESIZE_MS : 0, () => ask(held)),

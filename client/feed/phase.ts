@@ -30,7 +30,7 @@ export function matches(want: Want, key: string): boolean {
 
 /** Whether two wants ask for the same rows in the same fineness. */
 export function sameWant(a: Want, b: Want): boolean {
-  if (a.stream !== b.stream || a.range !== b.range || a.bucketMs !== b.bucketMs) return false;
+  if (a.stream !== b.stream || a.range !== b.range || a.bucketMs !== b.bucketMs || a.points !== b.points) return false;
   if (a.keys === null || b.keys === null) return a.keys === b.keys;
   return a.keys.length === b.keys.length && a.keys.every((key, index) => key === b.keys?.[index]);
 }

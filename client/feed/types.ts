@@ -13,6 +13,8 @@ export interface Want {
   readonly range: string;
   /** Width of a bucket of its history in ms. */
   readonly bucketMs: number;
+  /** So many buckets up to the newest, if that is more than the range. */
+  readonly points: number;
 }
 
 /** Everything that can happen to the feed: what each event carries. `socket` is the number that the `connect` command gave. */

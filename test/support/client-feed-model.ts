@@ -11,7 +11,7 @@ import { ModelServer } from './client-feed-server.ts';
 import { rangeMs, valueColumn } from './client-feed-stream.ts';
 
 /** What most tests want. */
-export const WANT: Want = { stream: 'funding_rates', keys: ['BTC/USDT'], range: '24h', bucketMs: 75_000 };
+export const WANT: Want = { stream: 'funding_rates', keys: ['BTC/USDT'], range: '24h', bucketMs: 75_000, points: 1200 };
 
 /** The one subscription of a stream that the client asked for last, as its contract sees it. */
 interface Asked {
@@ -177,8 +177,8 @@ export class FeedWorld {
     if (recent.length > 50) throw new Error(`${recent.length} frames were sent within a second; the server takes 50`);
     const frame = subscribeFrame.safeParse(JSON.parse(text)).data;
     if (frame === undefined) return;
-    const { id, stream, keys, range, bucket_ms, since } = frame;
-    const want = JSON.stringify({ keys, range, bucket_ms });
+    const { id, stream, keys, range, points, bucket_ms, since } = frame;
+    const want = JSON.stringify({ keys, range, points, bucket_ms });
     for (const name of this.#wants.keys()) if (name === stream) this.#asked.set(name, { id, want, live: false });
     const newest = [...this.#newest].find(([name]) => name === stream)?.[1];
     if (since === undefined || (newest?.cursor === since && newest.want === want)) return;
@@ -220,10 +220,10 @@ export class FeedWorld {
   }
 }
 
-function pictureOf({ keys, range, bucketMs }: Want): Picture {
+function pictureOf({ keys, range, bucketMs, points }: Want): Picture {
   const name = RANGES.find((known) => known === range);
   if (name === undefined) throw new Error(`the page has no range ${range}`);
-  return { keys, range: name, bucketMs, pixelMs: bucketMs };
+  return { keys, range: name, bucketMs, points, pixelMs: bucketMs };
 }
 
 function frameOf(text: string): ServerFrame | null {

@@ -64,6 +64,7 @@ export class Page {
     keys?: string[] | undefined;
     range?: string | undefined;
     bucket_ms?: number | undefined;
+    points?: number | undefined;
     since?: string | undefined;
   }[] = [];
   #hear: (event: FeedEvent) => void = () => {};

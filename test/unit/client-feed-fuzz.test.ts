@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 
 function wantOf(random: () => number, stream: StreamName): Want {
   const keys = stream === 'system_metrics' ? null : pick(random, [['A'], ['B'], ['C'], ['A', 'B']]);
-  return { stream, keys, range: pick(random, ['1h', '24h']), bucketMs: pick(random, [1_000, 2_000]) };
+  return { stream, keys, range: pick(random, ['1h', '24h']), bucketMs: pick(random, [1_000, 2_000]), points: 3600 };
 }
 
 /** How old a committed row is, in ms: now, or late, some of them beyond the range that they are watched in. */
@@ -203,8 +203,8 @@ function deliver(world: FeedWorld, count: number): boolean {
 /** A page with two streams, one of them with every key. */
 function twoStreams(random: () => number): FeedWorld {
   const world = new FeedWorld(random, [
-    { stream: 'funding_rates', keys: ['A', 'B'], range: '1h', bucketMs: 6_000 },
-    { stream: 'system_metrics', keys: null, range: '1h', bucketMs: 6_000 },
+    { stream: 'funding_rates', keys: ['A', 'B'], range: '1h', bucketMs: 6_000, points: 600 },
+    { stream: 'system_metrics', keys: null, range: '1h', bucketMs: 6_000, points: 600 },
   ]);
   world.commit('funding_rates', 'A', 1);
   world.commit('system_metrics', 'A', 1);

@@ -153,7 +153,7 @@ describe('the spacing of a line', () => {
 });
 
 describe('a channel', () => {
-  const window = { rangeMs: RANGE_MS['1h'], bucketMs: 36_000 };
+  const window = { rangeMs: RANGE_MS['1h'], bucketMs: 36_000, points: 100 };
   const funding = STREAMS.funding_rates;
   const line = (arrived: number | null, spacing: number | null, times: number[] = [NOW - 1000]): Series => ({
     name: 'binance',
@@ -287,6 +287,7 @@ describe('a stream', () => {
       keys: ['BTC/USDT'],
       range: '24h',
       bucketMs: 108_000,
+      points: 800,
       pixelMs: 108_000,
     });
     expect(series.loaded).toBe(false);
@@ -294,7 +295,7 @@ describe('a stream', () => {
     series.load(snapshot('funding_rates', 'BTC/USDT', []), NOW);
     series.finish();
     expect(series.loaded).toBe(true);
-    series.ask({ keys: ['ETH/USDT'], range: '1h', bucketMs: 108_000, pixelMs: 108_000 });
+    series.ask({ keys: ['ETH/USDT'], range: '1h', bucketMs: 108_000, points: 800, pixelMs: 108_000 });
     expect(series.loaded).toBe(false);
     series.restart();
     expect(keysOf(series)).toEqual(['BTC/USDT']);
@@ -310,12 +311,13 @@ describe('a stream', () => {
       keys: null,
       range: '24h',
       bucketMs: 108_000,
+      points: 800,
       pixelMs: 108_000,
     });
     series.restart();
     series.load(row('cpu', 1), NOW);
     series.finish();
-    series.ask({ keys: null, range: '24h', bucketMs: 54_000, pixelMs: 54_000 });
+    series.ask({ keys: null, range: '24h', bucketMs: 54_000, points: 1600, pixelMs: 54_000 });
     expect(series.loaded).toBe(true);
     expect(keysOf(series)).toEqual(['cpu']);
   });
@@ -325,6 +327,7 @@ describe('a stream', () => {
       keys: null,
       range: '24h',
       bucketMs: 108_000,
+      points: 800,
       pixelMs: 108_000,
     });
     series.restart();
@@ -346,6 +349,7 @@ describe('a stream', () => {
       keys: null,
       range: '24h',
       bucketMs: 108_000,
+      points: 800,
       pixelMs: 108_000,
     });
     series.restart();

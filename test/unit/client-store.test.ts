@@ -160,8 +160,8 @@ describe('the store', () => {
     await page.clock.pass(400);
     expect(page.asked).toHaveLength(before);
     await page.clock.pass(200);
-    expect(page.asked.slice(before).map(({ stream, bucket_ms }) => [stream, bucket_ms])).toEqual([
-      ['funding_rates', 55_000],
+    expect(page.asked.slice(before).map(({ stream, bucket_ms, points }) => [stream, bucket_ms, points])).toEqual([
+      ['funding_rates', 55_000, 1700],
     ]);
     expect(page.funding.bucketMs).toBe(75_000);
     expect(page.funding.state).toBe('live');

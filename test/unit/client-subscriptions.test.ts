@@ -22,6 +22,7 @@ describe('subscriptions', () => {
         stream: 'funding_rates',
         keys: ['ETH/USDT'],
         range: '24h',
+        points: 1200,
         bucket_ms: 75_000,
         detail: 'values',
       },
