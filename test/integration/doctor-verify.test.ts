@@ -1,14 +1,18 @@
 /** `doctor --verify` on a real PostgreSQL: it finds every pack that was made wrong, no other, and its mend mends. */
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../server/config.ts';
 import {
   dropPacks,
   type PackDifference,
   type StreamVerification,
   verifyRollups,
 } from '../../server/db/doctor/verify.ts';
+import { ROLLUP_LOCK } from '../../server/db/rollup/maintainer.ts';
 import { StreamRollup } from '../../server/db/rollup/step.ts';
 import { widthsOf } from '../../server/db/rollup/tables.ts';
+import { type Finding, healthy } from '../../server/doctor/findings.ts';
+import { runDoctor } from '../../server/doctor/run.ts';
 import { STREAMS, type StreamName } from '../../shared/streams.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { AT_ONCE, settle, settled } from '../support/rollups.ts';
@@ -149,6 +153,58 @@ it('the mend deletes what differs, of every width, and the next steps make it an
   expect(await differences()).toEqual([]);
   await settle(client, new StreamRollup(STREAMS.system_metrics, AT_ONCE));
   expect(await verify()).toEqual(before);
+});
+
+describe('doctor', () => {
+  const examine = async (ask: { verify?: boolean; mend?: boolean } = {}): Promise<readonly Finding[]> => {
+    const { config } = parseConfig({ DATABASE_URL: database.url, DB_SSLMODE: 'disable' });
+    const quiet = { found: () => undefined, progress: () => undefined };
+    const findings = await runDoctor({ config, warnings: [], verify: false, mend: false, ...ask, ...quiet });
+    return findings.filter(({ about }) => about === 'rollups');
+  };
+  const codes = (findings: readonly Finding[]): readonly string[] => [
+    ...new Set(findings.map(({ level, code }) => `${level} ${code}`)),
+  ];
+
+  it('tells how far they are, and who keeps them', async () => {
+    const keeper = await database.connect();
+    await keeper.query(`set application_name = 'the keeper'; select pg_advisory_lock(${ROLLUP_LOCK.join(', ')})`);
+    const findings = await examine();
+    await keeper.end();
+    expect(findings.find(({ code }) => code === 'rollups_kept')?.what).toContain('the keeper');
+    const progress = findings.find(({ what }) => what.startsWith('system_metrics'));
+    expect(progress).toMatchObject({ level: 'ok', code: 'rollups_progress' });
+    expect(progress?.what).toMatch(/: (\d+) of \d+ hours$/);
+  });
+
+  it('tells that they are behind when rows came and nobody moved the position, and only then', async () => {
+    await client.query(`update alphapulse_dashboard.rollup_state set updated_at = now() - interval '5 minutes'`);
+    expect(codes(await examine())).not.toContain('warn rollups_behind');
+    await client.query(`insert into system_metrics ("timestamp", metric_name, metric_value) values (now(), 'busy', 1)`);
+    const behind = (await examine()).filter(({ code }) => code === 'rollups_behind');
+    expect(behind).toMatchObject([{ level: 'warn', mend: 'npm start' }]);
+    expect(behind[0]?.what).toMatch(/^system_metrics: .*; behind by 30\d s/);
+  });
+
+  it('tells that they are void, as those of another table or version are', async () => {
+    await client.query(`update alphapulse_dashboard.rollup_state set format = -1 where stream = 'system_metrics'`);
+    expect((await examine()).find(({ code }) => code === 'rollups_void')?.what).toContain('system_metrics');
+  });
+
+  it('names differences and fails; with the mend it deletes them and warns; then all is well', async () => {
+    await unseen(`update system_metrics set metric_value = 7 where metric_name <> 'quiet'`);
+    const found = await examine({ verify: true });
+    expect(healthy(found)).toBe(false);
+    expect(found.filter(({ code }) => code === 'pack_differs')).toHaveLength(packsOf('busy') + packsOf('very busy'));
+    expect(found.find(({ code }) => code === 'pack_differs')?.what).toMatch(
+      /^the pack of system_metrics (very )?busy, .*Z, buckets of \d+ s: of \d+ rows; the first difference is at .*Z$/,
+    );
+    const mended = await examine({ verify: true, mend: true });
+    expect(healthy(mended)).toBe(true);
+    expect(codes(mended)).toContain('ok packs_dropped');
+    const after = await examine({ verify: true });
+    expect(codes(after).filter((code) => /verified|differs/.test(code))).toEqual(['ok verified']);
+  });
 });
 
 it('a stream whose rollups hold no longer is left out', async () => {
