@@ -50,14 +50,18 @@ function writtenAt(random: () => number, now: number): string | null {
   return String(now - (kind < 0.2 ? random() * HOUR : 0));
 }
 
-/** A question about a window: of some keys or of every key, of few buckets or of many. */
-export function randomQuestion(random: () => number, now: number): SnapshotRequest {
-  const keys = random() < 0.25 ? null : CACHE_KEYS.filter(() => random() < 0.6);
+/** What a chart shows: few buckets or many. */
+export type Picture = Pick<SnapshotRequest, 'range' | 'resolution'>;
+
+export function randomPicture(random: () => number): Picture {
   return {
-    keys: keys?.length === 0 ? ['none'] : keys,
     range: { kind: 'window', ms: pick(random, [15 * MINUTE, HOUR, 24 * HOUR]) },
     resolution: pick(random, [{ points: 16 }, { points: 40 }, { points: 1200 }, { bucketMs: 90_000 }]),
-    now,
-    pointLimit: 500_000,
   };
+}
+
+/** A question about some keys or every key, in one of some pictures: the same ones again and again, as charts ask. */
+export function randomQuestion(random: () => number, now: number, pictures: readonly Picture[]): SnapshotRequest {
+  const keys = random() < 0.25 ? null : CACHE_KEYS.filter(() => random() < 0.6);
+  return { ...pick(random, pictures), keys: keys?.length === 0 ? ['none'] : keys, now, pointLimit: 500_000 };
 }
