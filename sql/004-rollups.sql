@@ -60,6 +60,26 @@ create table if not exists alphapulse_dashboard.rollup_rewrites (
   to_time timestamptz not null
 );
 
+-- The chunks and partitions that the packs were made with. One that is dropped or detached takes its rows along and fires no
+-- trigger; and another may come in its place, so that its time does not tell.
+create table if not exists alphapulse_dashboard.rollup_chunks (
+  stream text not null,
+  parent oid not null,
+  chunk oid not null,
+  -- The times that it can hold, both ends included.
+  from_time timestamptz not null,
+  to_time timestamptz not null,
+  primary key (stream, parent, chunk)
+);
+
+-- Ranges of time whose packs are not to be believed: rows there were rewritten, or went with their chunk.
+create or replace view alphapulse_dashboard.rollup_doubts as
+select w.stream, w.from_time, w.to_time from alphapulse_dashboard.rollup_rewrites w
+union all
+select c.stream, c.from_time, c.to_time from alphapulse_dashboard.rollup_chunks c
+where not exists (
+  select from pg_catalog.pg_inherits i where i.inhrelid = c.chunk and i.inhparent = c.parent);
+
 -- What every UPDATE, DELETE and TRUNCATE of a stream's table runs: it notes between which times rows were touched, in the
 -- transaction that touches them, so that a reader who sees the rows changed sees the note too.
 --
@@ -87,9 +107,20 @@ begin
     select min(t), max(t) into first, last
     from (select o."timestamp" as t from old_rows o union all select n."timestamp" from new_rows n) touched;
   end if;
-  if first is not null then
+  if first is null then
+    return null;
+  end if;
+  if tg_argv[2] is distinct from 'unpacked' then
     insert into alphapulse_dashboard.rollup_rewrites (stream, from_time, to_time) values (tg_argv[0], first, last);
   end if;
+  -- Servers that keep history in memory let go of it. In a block of its own, so that its failure takes no note back.
+  begin
+    if pg_notification_queue_usage() < 0.5 then
+      perform pg_notify('alphapulse_dashboard', 'rewritten:' || tg_argv[0]);
+    end if;
+  exception when others then
+    return null;
+  end;
   return null;
 exception when others then
   return null;

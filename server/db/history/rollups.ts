@@ -7,6 +7,7 @@ import type { StreamDeclaration } from '../../../shared/streams.ts';
 import type { Snapshot } from '../../feed/ports.ts';
 import { parseSnapshot } from '../../feed/position.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
+import { DOUBTS_VIEW } from '../migrate/facts.ts';
 import type { Cells, Queryable } from '../queryable.ts';
 import { readCell, readCells } from '../queryable.ts';
 import { DATABASE_SQL, sourceSql } from '../rollup/tables.ts';
@@ -54,13 +55,13 @@ interface LaterRow {
 interface RollupState {
   readonly position: string;
   readonly snapshot: Snapshot;
-  /** Ranges whose rows were rewritten since, both ends included. */
+  /** Ranges whose rows were rewritten or dropped since, both ends included. */
   readonly rewrites: readonly Span[];
 }
 
 const stateSql = (stream: StreamDeclaration): string => `select s.position, pg_current_snapshot()::text,
     (select string_agg(extract(epoch from from_time) * 1000 || ' ' || extract(epoch from to_time) * 1000, ',')
-     from ${OWN_SCHEMA}.rollup_rewrites w where w.stream = s.stream)
+     from ${OWN_SCHEMA}.${DOUBTS_VIEW} w where w.stream = s.stream)
   from ${OWN_SCHEMA}.rollup_state s
   where s.stream = $1 and s.format = ${PACK_FORMAT} and s.source = ${sourceSql(stream)} and s.database = ${DATABASE_SQL}`;
 
@@ -69,7 +70,7 @@ const READABLE = `select case
     when to_regnamespace('${OWN_SCHEMA}') is null
       or not has_schema_privilege(to_regnamespace('${OWN_SCHEMA}')::oid, 'usage') then false
     else (select bool_and(coalesce(has_table_privilege(to_regclass('${OWN_SCHEMA}.' || name), 'select'), false))
-      from unnest(array['rollups', 'rollup_state', 'rollup_rewrites']) name) end::text`;
+      from unnest(array['rollups', 'rollup_state', '${DOUBTS_VIEW}']) name) end::text`;
 
 /**
  * The packs of some keys in a window, for buckets of a width; none where there are none, or none that can be trusted. Of

@@ -57,7 +57,16 @@ export const ROLLUPS_FILE = '004-rollups.sql';
 export const MADE_TABLES_FILE = '005-made-tables.sql';
 
 /** The tables of the rollups, in the dashboard's schema. */
-export const ROLLUP_TABLES = ['rollup_state', 'rollups', 'rollup_hours', 'rollup_touched', 'rollup_rewrites'] as const;
+export const ROLLUP_TABLES = [
+  'rollup_state',
+  'rollups',
+  'rollup_hours',
+  'rollup_touched',
+  'rollup_rewrites',
+  'rollup_chunks',
+] as const;
+/** The view of what in them is not to be believed. */
+export const DOUBTS_VIEW = 'rollup_doubts';
 
 const OWN_QUERY = `
   select pg_get_userbyid(n.nspowner) as owner, coalesce(pg_has_role(n.nspowner, 'USAGE'), false) as owned,
@@ -93,7 +102,7 @@ async function readOwn(db: Queryable, catalogue: Catalogue): Promise<OwnFacts> {
   if (!has('migrations') || !has('made_indexes')) broken.add(SCHEMA_FILE);
   if (!row.ring) broken.add(RING_FILE);
   if (!STREAM_LIST.every((stream) => has(gateName(stream)))) broken.add(GATES_FILE);
-  if (!row.rewrite || !ROLLUP_TABLES.every(has)) broken.add(ROLLUPS_FILE);
+  if (!row.rewrite || ![...ROLLUP_TABLES, DOUBTS_VIEW].every(has)) broken.add(ROLLUPS_FILE);
   if (!has('made_tables')) broken.add(MADE_TABLES_FILE);
   return {
     owner: row.owner,

@@ -1,0 +1,46 @@
+/** TimescaleDB where the server of the tests has it: whether it does, and the field's tables as hypertables. */
+import pg from 'pg';
+import { inject } from 'vitest';
+import type {} from './global-setup.ts';
+
+/** For `describe.skipIf`: the cases are told as skipped, by name, on a server without TimescaleDB. */
+export async function hasTimescale(): Promise<boolean> {
+  const client = new pg.Client(inject('postgresUrl'));
+  await client.connect();
+  try {
+    const { rowCount } = await client.query(`select 1 from pg_available_extensions where name = 'timescaledb'`);
+    return rowCount === 1;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Makes tables hypertables with one-hour chunks, as the pipeline does; rows that are there move to chunks. */
+export async function makeHypertables(client: pg.Client, tables: readonly string[]): Promise<void> {
+  await client.query('create extension if not exists timescaledb');
+  for (const table of tables) {
+    await client.query(
+      `select create_hypertable($1::regclass, 'timestamp', chunk_time_interval => interval '1 hour',
+         create_default_indexes => false, migrate_data => true)`,
+      [table],
+    );
+  }
+}
+
+/** Lets a hypertable be compressed by `segmentBy`, and compresses the chunks that are older than `age`. */
+export async function compressOld(
+  client: pg.Client,
+  table: string,
+  segmentBy: string,
+  age = '12 hours',
+): Promise<number> {
+  await client.query(
+    `alter table ${pg.escapeIdentifier(table)} set (timescaledb.compress,
+       timescaledb.compress_segmentby = ${pg.escapeLiteral(segmentBy)}, timescaledb.compress_orderby = '"timestamp" desc')`,
+  );
+  const { rowCount } = await client.query(
+    `select compress_chunk(c) from show_chunks($1::regclass, older_than => $2::interval) c`,
+    [table, age],
+  );
+  return rowCount ?? 0;
+}
