@@ -6,12 +6,24 @@
  *
  * Usage: npm run bench -- history [--rows 10000000] [--database URL [--restart COMMAND]] [--keep]
  */
+
+import { Spacings } from '../server/db/history/spacings.ts';
 import { migrate } from '../server/db/migrate.ts';
 import { listKeys, listSymbols } from '../server/db/symbols.ts';
 import { STREAMS } from '../shared/streams.ts';
 import { seeded } from '../test/support/random.ts';
 import type { Case, RangeName } from './history/cases.ts';
-import { CASES, POINTS, plainSnapshots, RANGES, rawRows, reading, requestOf, snapshots } from './history/cases.ts';
+import {
+  CASES,
+  POINTS,
+  plainSnapshots,
+  RANGES,
+  rawRows,
+  reading,
+  requestOf,
+  servedBytes,
+  snapshots,
+} from './history/cases.ts';
 import { copyDatabase, keysOf, loadedDatabase, topUp } from './history/dataset.ts';
 import { type Comparison, compare, differing } from './history/exact.ts';
 import { commandOf, historyOptions } from './history/options.ts';
@@ -24,7 +36,7 @@ import { getTimes, longestMessage, TimedFeed } from './support/round-trips.ts';
 
 const options = historyOptions(10_000_000);
 /** How often each is measured; of what reads a whole week of rows, fewer. */
-const WARM = { single: 200, every: 20 };
+const WARM = { single: 200, every: 10 };
 const COLD_ROUNDS = 3;
 const PLAIN_EACH = 5;
 const RAW_EACH = 10;
@@ -99,7 +111,7 @@ async function measureCold(): Promise<string> {
         const connection = await TimedConnection.open(place, name);
         const request = requestOf(someKey(chart), range);
         await reading(connection.client, async () => {
-          const { sqlMs } = await connection.measure((client) => snapshots(client, chart, request));
+          const { sqlMs } = await connection.measure((client) => servedBytes(client, chart, request, {}));
           timingOf(chart, range).cold.push(sqlMs);
         });
         await connection.end();
@@ -113,19 +125,20 @@ async function measureWarm(connection: TimedConnection): Promise<void> {
   for (const chart of CASES) {
     for (const range of RANGES) {
       const timing = timingOf(chart, range);
+      const remembering = { spacings: new Spacings() };
       const count = chart.every ? WARM.every : WARM.single;
       const picked = Array.from({ length: count }, () => someKey(chart));
       // What is warm has been read before: each key once, by all its rows.
       for (const key of new Set(picked)) {
         await reading(connection.client, async () => {
           timing.rows = Math.max(timing.rows, await rawRows(connection.client, chart, requestOf(key, range)));
-          await snapshots(connection.client, chart, requestOf(key, range));
+          await servedBytes(connection.client, chart, requestOf(key, range), remembering);
         });
       }
       for (const [turn, key] of picked.entries()) {
         const request = requestOf(key, range);
         await reading(connection.client, async () => {
-          const rolled = await connection.measure((client) => snapshots(client, chart, request));
+          const rolled = await connection.measure((client) => servedBytes(client, chart, request, remembering));
           timing.warm.push(rolled.sqlMs);
           timing.wall.push(rolled.wallMs);
           if (turn % RAW_EACH === 0) {
@@ -133,7 +146,9 @@ async function measureWarm(connection: TimedConnection): Promise<void> {
             timing.raw.push(raw.sqlMs);
           }
           if (turn % PLAIN_EACH !== 0) return;
-          const plain = await connection.measure((client) => plainSnapshots(client, chart, request));
+          const plain = await connection.measure((client) =>
+            servedBytes(client, chart, request, { ...remembering, rollups: false }),
+          );
           timing.plain.push(plain.sqlMs);
         });
       }

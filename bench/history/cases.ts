@@ -1,6 +1,6 @@
 /** What is read of the past in these benchmarks: which charts, over which ranges, and how. */
 import type pg from 'pg';
-import { readChannels, readSnapshot } from '../../server/db/history.ts';
+import { type HistoryOptions, readChannels, readSnapshot } from '../../server/db/history.ts';
 import type { SnapshotRequest } from '../../server/feed/ports.ts';
 import { encodeChannel } from '../../server/feed/reduced.ts';
 import { parseRange } from '../../shared/range.ts';
@@ -48,6 +48,20 @@ export async function snapshots(client: pg.Client, { stream }: Case, request: Sn
   const bodies = new Map<string, string>();
   for await (const { key, body } of readSnapshot(client, STREAMS[stream], request)) bodies.set(key, body.text);
   return bodies;
+}
+
+/** Reads what a running server reads for a subscription, which remembers how far apart the rows of lines come; answers its length. */
+export async function servedBytes(
+  client: pg.Client,
+  { stream }: Case,
+  request: SnapshotRequest,
+  options: HistoryOptions,
+): Promise<number> {
+  let length = 0;
+  for await (const channel of readChannels(client, STREAMS[stream], request, { ...options, margins: true })) {
+    length += encodeChannel(STREAMS[stream], channel).length;
+  }
+  return length;
 }
 
 /** The same, from the rows alone: as where there are no rollups, or no right to them. */

@@ -7,7 +7,7 @@ import WebSocket, { WebSocketServer } from 'ws';
 
 /** A frame's own time stands in its head; rows carry `timestamp`, which is another name. */
 const TIME = /"time":[\d.]+/;
-const HEAD = 1000;
+const HEAD = 2000;
 
 /** What passed, and how to change what time it is. */
 export interface ClockRelay {
