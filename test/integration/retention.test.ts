@@ -6,10 +6,13 @@ import { readCatalogue } from '../../server/db/catalogue.ts';
 import { migrate } from '../../server/db/migrate.ts';
 import { Retention, type RetentionOptions } from '../../server/db/retention.ts';
 import { readRetentionFacts, retentionVerdicts } from '../../server/db/retention-rules.ts';
+import { StreamRollup } from '../../server/db/rollup/step.ts';
 import { Counters } from '../../server/status.ts';
+import { STREAMS } from '../../shared/streams.ts';
 import { startDashboard } from '../support/dashboard.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { Recorder } from '../support/recorder.ts';
+import { AT_ONCE, comparePacks, settle } from '../support/rollups.ts';
 
 const DAYS = 7;
 
@@ -129,6 +132,55 @@ describe('what goes', () => {
     );
     expect(notes.rows).toHaveLength(1);
   });
+});
+
+it('leaves no pack of rows that are gone, also where one was being made meanwhile', async () => {
+  await write(WEEK);
+  await client.query(
+    `insert into system_metrics ("timestamp", metric_name, metric_value, created_at)
+     select at, 'cpu', 1, at from generate_series(0, 99) row
+     cross join lateral (select date_trunc('hour', now()) - interval '7 days 3 hours' + row * interval '1 s' as at) a`,
+  );
+  const [maintainer, blocker] = [await database.connect(), await database.connect()];
+  const rollup = new StreamRollup(STREAMS.system_metrics, AT_ONCE);
+  await settle(maintainer, rollup);
+  const old = `hour < now() - interval '7 days 2 hours'`;
+  const packs = async (): Promise<number> => {
+    const { rows } = await client.query<{ count: number }>(
+      `select count(*)::int as count from alphapulse_dashboard.rollups where ${old}`,
+    );
+    return rows[0]?.count ?? 0;
+  };
+  expect(await packs()).toBeGreaterThan(0);
+  await client.query(
+    `delete from alphapulse_dashboard.rollups where ${old}; delete from alphapulse_dashboard.rollup_hours where ${old}`,
+  );
+  const made = retention();
+  await made.round();
+  // The pack is made anew, and before that is committed its rows go.
+  const { rows } = await maintainer.query<{ pid: number }>('select pg_backend_pid() as pid');
+  await blocker.query('begin; lock alphapulse_dashboard.rollup_hours in share mode');
+  const step = rollup.step(maintainer);
+  await vi.waitFor(async () => {
+    const waiting = await client.query(`select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'`, [
+      rows[0]?.pid,
+    ]);
+    expect(waiting.rowCount).toBe(1);
+  });
+  expect(await made.round()).toMatchObject({
+    deleted: new Map([
+      ['anomalies', 0],
+      ['system_metrics', 100],
+    ]),
+  });
+  await blocker.query('rollback');
+  expect(await step).toMatchObject({ kind: 'built' });
+  expect(await packs()).toBeGreaterThan(0);
+  // It is there, and nobody takes it; then it goes.
+  await comparePacks(client, STREAMS.system_metrics);
+  await settle(maintainer, rollup);
+  await comparePacks(client, STREAMS.system_metrics);
+  expect(await packs()).toBe(0);
 });
 
 it('rings once a table that rows were deleted from, so that no server keeps history that shows them', async () => {
