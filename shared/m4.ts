@@ -11,7 +11,7 @@ export interface M4Input {
 }
 
 /** A bucket may be wider than a pixel column of the range by less than this part, so that its width is a round one. */
-const WIDENING = 0.1;
+export const WIDENING = 0.1;
 /** Widths in ms whose multiples buckets are, the most welcome first: rollups have buckets of the first three. */
 const ROUND_MS = [180_000, 60_000, 15_000, 5_000, 1_000, 100, 10, 1];
 

@@ -55,8 +55,11 @@ export interface SnapshotRequest {
   /** Null: every key with rows in the range. */
   readonly keys: readonly string[] | null;
   readonly range: Range;
-  /** Number of buckets, or their width in ms. */
-  readonly resolution: { readonly points: number } | { readonly bucketMs: number };
+  /**
+   * Number of buckets, or their width in ms; with the width also how many of them there are (`columns`), where a view is
+   * a little wider than its range.
+   */
+  readonly resolution: { readonly points: number } | { readonly bucketMs: number; readonly columns?: number };
   /** Epoch ms that the range ends at (rows dated later are in it all the same). */
   readonly now: number;
   /** Most points (keys x buckets) that the answer may have; above it the reader throws `LimitError`. */

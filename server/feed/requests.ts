@@ -1,4 +1,5 @@
 /** What clients ask for, read from their frames and held against the contract: either a request or an error to send. */
+import { WIDENING } from '../../shared/m4.ts';
 import type { ErrorCode, SubscribeFrame } from '../../shared/protocol.ts';
 import { BOUNDS, CLIENT_FRAMES } from '../../shared/protocol.ts';
 import type { Range } from '../../shared/range.ts';
@@ -178,9 +179,6 @@ function parseHistory(
   const { least, most, usual } = BOUNDS.points;
   const range = parseRange(text);
   if (range === null) return refuse('bad_range', `range ${shown(text)} is not a range; accepted: ${RANGE_HELP}`, id);
-  if (points !== undefined && bucketMs !== undefined) {
-    return refuse('bad_range', `points ${points} and bucket_ms ${bucketMs} exclude each other; send one of them`, id);
-  }
   if (points !== undefined && !(Number.isInteger(points) && points >= least && points <= most)) {
     return refuse(
       'bad_range',
@@ -198,12 +196,27 @@ function parseHistory(
       );
     }
   }
+  if (points !== undefined && bucketMs !== undefined && range.kind === 'window') {
+    const coveredMs = points * bucketMs;
+    if (!(coveredMs >= range.ms && coveredMs <= range.ms * (1 + WIDENING) + bucketMs)) {
+      return refuse(
+        'bad_range',
+        `points ${points} x bucket_ms ${bucketMs} are ${coveredMs} ms; accepted: as long as the range of ${range.ms} ms, or up to a tenth longer`,
+        id,
+      );
+    }
+  }
   const buckets =
-    range.kind === 'latest' ? 1 : bucketMs === undefined ? (points ?? usual) : Math.ceil(range.ms / bucketMs);
+    range.kind === 'latest'
+      ? 1
+      : bucketMs === undefined
+        ? (points ?? usual)
+        : (points ?? Math.ceil(range.ms / bucketMs));
   if (buckets * keys > limits.points) {
     return refuse('limit', `${keys} keys x ${buckets} points; at most ${limits.points} points a subscription`, id);
   }
-  return { range, resolution: bucketMs === undefined ? { points: points ?? usual } : { bucketMs } };
+  if (bucketMs === undefined) return { range, resolution: { points: points ?? usual } };
+  return { range, resolution: points === undefined ? { bucketMs } : { bucketMs, columns: points } };
 }
 
 /**

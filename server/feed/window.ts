@@ -20,10 +20,16 @@ export interface Window {
 
 /** The window that ends at `now` (epoch ms). */
 export function windowOf(now: number, rangeMs: number, resolution: SnapshotRequest['resolution']): Window {
-  const from = now - rangeMs;
   const asked = 'points' in resolution ? bucketFor(rangeMs, resolution.points) : resolution.bucketMs;
   // Whoever asks for no width at all is refused for the number of its buckets.
   const bucketMs = Math.max(1, asked);
+  if ('bucketMs' in resolution && resolution.columns !== undefined) {
+    // The last of the columns is the one that the present moment lies in.
+    const widened = bucketStart(now, bucketMs) + bucketMs - resolution.columns * bucketMs;
+    const from = Math.min(now - rangeMs, widened);
+    return { from, edge: bucketStart(from, bucketMs), bucketMs, buckets: resolution.columns };
+  }
+  const from = now - rangeMs;
   const buckets =
     'points' in resolution ? resolution.points : asked > 0 ? Math.ceil(rangeMs / asked) : Number.POSITIVE_INFINITY;
   return { from, edge: bucketStart(from, bucketMs), bucketMs, buckets };

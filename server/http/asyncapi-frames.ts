@@ -41,7 +41,8 @@ export const CLIENT_FRAME_WORDS: {
       range:
         'The history to begin with: `latest` (the newest row of each series), or `15m` to `7d` in m, h or d. Absent: none.',
       points: 'Buckets, that is pixel columns, of the range; each has at most four rows a value. 1200 where absent.',
-      bucket_ms: 'The width of a bucket in ms, instead of `points`.',
+      bucket_ms:
+        'The width of a bucket in ms, instead of `points`; or with it: the history then is as long as `points` such buckets.',
       since:
         'The cursor to go on from: the newest of a `synced`, or of a `delta` after it with no gap outstanding (F6).',
       detail: '`full`: every column. `values`: without documents and `created_at` (F9). `full` where absent.',

@@ -189,7 +189,18 @@ describe('what cannot be met', () => {
     ['a range too long', { ...SUBSCRIBE, range: '8d' }, 'bad_range', /"8d"/],
     ['too few points', { ...SUBSCRIBE, range: '1h', points: 15 }, 'bad_range', /15.*16/],
     ['half a point', { ...SUBSCRIBE, range: '1h', points: 99.5 }, 'bad_range', /99.5/],
-    ['points and buckets', { ...SUBSCRIBE, range: '1h', points: 100, bucket_ms: 100 }, 'bad_range', /exclude/],
+    [
+      'buckets that are less than the range',
+      { ...SUBSCRIBE, range: '1h', points: 100, bucket_ms: 1000 },
+      'bad_range',
+      /100000 ms/,
+    ],
+    [
+      'buckets far beyond the range',
+      { ...SUBSCRIBE, range: '1h', points: 100, bucket_ms: 50_000 },
+      'bad_range',
+      /5000000 ms/,
+    ],
     ['buckets too narrow', { ...SUBSCRIBE, range: '7d', bucket_ms: 10 }, 'bad_range', /bucket_ms 10/],
     [
       'more points in all than a subscription may have',

@@ -331,7 +331,7 @@ export function slide(request: PixelRequest): SlidResult {
   const load = (right: number): Channel => {
     const all = held(right);
     const { times, values } = rowsAt(all, m4({ times: all.times, values: [all.values] }, bucketMs));
-    return new Channel(STREAMS.system_metrics, 'cpu', { rangeMs, bucketMs }, right, {
+    return new Channel(STREAMS.system_metrics, 'cpu', { rangeMs, bucketMs, points: columns }, right, {
       type: 'snapshot',
       id: 'a',
       stream: 'system_metrics',
