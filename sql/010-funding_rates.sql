@@ -100,27 +100,27 @@ create or replace trigger alphapulse_dashboard_doorbell after insert on funding_
 
 -- step: rewrites
 create or replace trigger alphapulse_dashboard_updated after update on funding_rates referencing old table as old_rows new table as new_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on funding_rates referencing old table as old_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on funding_rates
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'seen', 'packed');
 
 -- step: rewrites, hypertable
 create or replace trigger alphapulse_dashboard_updated after update on funding_rates referencing old table as old_rows new table as new_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on funding_rates
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on funding_rates
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'seen', 'packed');
 
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on funding_rates
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on funding_rates
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on funding_rates
-  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates');
+  for each statement execute function alphapulse_dashboard.note_rewrite('funding_rates', 'seen', 'packed');
 
 -- step: remove rewrites
 drop trigger if exists alphapulse_dashboard_updated on funding_rates;

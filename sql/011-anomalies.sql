@@ -100,27 +100,27 @@ create or replace trigger alphapulse_dashboard_doorbell after insert on anomalie
 
 -- step: rewrites
 create or replace trigger alphapulse_dashboard_updated after update on anomalies referencing old table as old_rows new table as new_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'seen', 'unpacked');
 create or replace trigger alphapulse_dashboard_deleted after delete on anomalies referencing old table as old_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'seen', 'unpacked');
 create or replace trigger alphapulse_dashboard_truncated after truncate on anomalies
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'seen', 'unpacked');
 
 -- step: rewrites, hypertable
 create or replace trigger alphapulse_dashboard_updated after update on anomalies referencing old table as old_rows new table as new_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'seen', 'unpacked');
 create or replace trigger alphapulse_dashboard_deleted after delete on anomalies
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind', 'unpacked');
 create or replace trigger alphapulse_dashboard_truncated after truncate on anomalies
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'seen', 'unpacked');
 
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on anomalies
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind', 'unpacked');
 create or replace trigger alphapulse_dashboard_deleted after delete on anomalies
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'blind', 'unpacked');
 create or replace trigger alphapulse_dashboard_truncated after truncate on anomalies
-  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies');
+  for each statement execute function alphapulse_dashboard.note_rewrite('anomalies', 'seen', 'unpacked');
 
 -- step: remove rewrites
 drop trigger if exists alphapulse_dashboard_updated on anomalies;

@@ -108,27 +108,27 @@ create or replace trigger alphapulse_dashboard_doorbell after insert on performa
 
 -- step: rewrites
 create or replace trigger alphapulse_dashboard_updated after update on performance_metrics referencing old table as old_rows new table as new_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on performance_metrics referencing old table as old_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on performance_metrics
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'seen', 'packed');
 
 -- step: rewrites, hypertable
 create or replace trigger alphapulse_dashboard_updated after update on performance_metrics referencing old table as old_rows new table as new_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on performance_metrics
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on performance_metrics
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'seen', 'packed');
 
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on performance_metrics
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on performance_metrics
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on performance_metrics
-  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics');
+  for each statement execute function alphapulse_dashboard.note_rewrite('performance_metrics', 'seen', 'packed');
 
 -- step: remove rewrites
 drop trigger if exists alphapulse_dashboard_updated on performance_metrics;

@@ -117,27 +117,27 @@ create or replace trigger alphapulse_dashboard_doorbell after insert on signal_p
 
 -- step: rewrites
 create or replace trigger alphapulse_dashboard_updated after update on signal_predictions referencing old table as old_rows new table as new_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on signal_predictions referencing old table as old_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on signal_predictions
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'seen', 'packed');
 
 -- step: rewrites, hypertable
 create or replace trigger alphapulse_dashboard_updated after update on signal_predictions referencing old table as old_rows new table as new_rows
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'seen', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on signal_predictions
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on signal_predictions
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'seen', 'packed');
 
 -- step: rewrites, without transition tables
 create or replace trigger alphapulse_dashboard_updated after update on signal_predictions
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_deleted after delete on signal_predictions
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'blind', 'packed');
 create or replace trigger alphapulse_dashboard_truncated after truncate on signal_predictions
-  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions');
+  for each statement execute function alphapulse_dashboard.note_rewrite('signal_predictions', 'seen', 'packed');
 
 -- step: remove rewrites
 drop trigger if exists alphapulse_dashboard_updated on signal_predictions;

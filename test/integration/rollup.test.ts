@@ -1,6 +1,7 @@
 /** Rollups: after whatever happened to the rows, every pack is what M4 keeps of the rows that are visible at the position. */
 import type pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { migrate } from '../../server/db/migrate.ts';
 import { StreamRollup } from '../../server/db/rollup/step.ts';
 import { HOUR_MS } from '../../server/db/rollup/tables.ts';
 import { STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
@@ -59,7 +60,7 @@ describe('packs', () => {
     await write({ rows: 720, hour: HOUR + 4 * HOUR_MS });
     await write({ rows: 721, hour: HOUR + 5 * HOUR_MS });
     await settled(client, METRICS);
-    expect(await checked()).toMatchObject({ packs: 0 + 1 + 1 + 1 + 1 + 2 });
+    expect(await checked()).toMatchObject({ packs: 0 + 1 + 1 + 2 + 2 + 3 });
   });
 
   it('tell lines apart: with a series, with none, with an empty one, and where no index knows the series', async () => {
@@ -93,8 +94,8 @@ describe('packs', () => {
       );
     }
     for (const [stream, packs] of [
-      [STREAMS.funding_rates, 5],
-      [STREAMS.signal_predictions, 10],
+      [STREAMS.funding_rates, 10],
+      [STREAMS.signal_predictions, 15],
       [STREAMS.performance_metrics, 5],
     ] as const) {
       await settled(client, stream);
@@ -114,7 +115,7 @@ describe('packs', () => {
       if (kind === 'idle') break;
     }
     expect(new Set(seen).size).toBeGreaterThan(3);
-    expect(await checked()).toMatchObject({ packs: 60 });
+    expect(await checked()).toMatchObject({ packs: 90 });
   });
 });
 
@@ -131,12 +132,12 @@ describe('what happens to the rows afterwards', () => {
     await write({ rows: 5 });
     await comparePacks(client, METRICS);
     const slow = new StreamRollup(METRICS, { ...AT_ONCE, quietMs: 60_000 });
-    expect(await slow.step(client)).toMatchObject({ kind: 'moved', dropped: 2 });
-    expect(await comparePacks(client, METRICS)).toMatchObject({ packs: 4, holes: [expect.stringContaining('cpu')] });
+    expect(await slow.step(client)).toMatchObject({ kind: 'moved', dropped: 3 });
+    expect(await comparePacks(client, METRICS)).toMatchObject({ packs: 6, holes: [expect.stringContaining('cpu')] });
     expect(await count('rollup_touched')).toBe(1);
     expect(await slow.step(client)).toMatchObject({ kind: 'idle' });
     await settled(client, METRICS);
-    expect(await checked()).toMatchObject({ packs: 6 });
+    expect(await checked()).toMatchObject({ packs: 9 });
   });
 
   it('a day that is loaded later, with a line that was not there', async () => {
@@ -145,7 +146,7 @@ describe('what happens to the rows afterwards', () => {
       await write({ metric: 'cpu', hour: HOUR - hour * HOUR_MS, rows: 100 });
     }
     await settled(client, METRICS);
-    expect(await checked()).toMatchObject({ packs: 24 + 22 + 2 * 2 + 2 });
+    expect(await checked()).toMatchObject({ packs: 24 + 22 + 2 * 3 + 3 });
   });
 
   it('rows of a transaction that was open all the while', async () => {
@@ -196,9 +197,9 @@ describe('what happens to the rows afterwards', () => {
     ]);
     const rollup = new StreamRollup(METRICS, { ...AT_ONCE, quietMs: 3_600_000 });
     await settle(client, rollup);
-    expect(await comparePacks(client, METRICS)).toMatchObject({ packs: 2 });
+    expect(await comparePacks(client, METRICS)).toMatchObject({ packs: 3 });
     await settled(client, METRICS);
-    expect(await checked()).toMatchObject({ packs: 6 });
+    expect(await checked()).toMatchObject({ packs: 9 });
   });
 
   it('statements that touch no row leave no note, nor do those of the retention', async () => {
@@ -234,6 +235,40 @@ describe('what happens to the rows afterwards', () => {
     expect(await checked()).toMatchObject({ packs: 1 });
   });
 
+  it('rings for who keeps history in memory; and notes nothing where there are no rollups', async () => {
+    const heard: (string | undefined)[] = [];
+    const listener = await db.connect();
+    listener.on('notification', ({ payload }) => heard.push(payload));
+    await listener.query('listen alphapulse_dashboard');
+    await client.query(
+      `insert into anomalies ("timestamp", symbol, data_type, value, z_score) values (now(), 'A/B', 'x', 1, 2)`,
+    );
+    await client.query('update anomalies set value = 2');
+    await client.query('delete from anomalies where false');
+    await client.query('delete from system_metrics where id % 2 = 0');
+    await vi.waitFor(() => expect(heard).toEqual(['anomalies', 'rewritten:anomalies', 'rewritten:system_metrics']));
+    expect(await count('rollup_rewrites')).toBe(1);
+  });
+
+  it('the position of a quiet stream keeps up with the transactions of others', async () => {
+    const position = async (): Promise<string> => {
+      const { rows } = await client.query<{ position: string }>(
+        `select position from alphapulse_dashboard.rollup_state where stream = 'system_metrics'`,
+      );
+      return rows[0]?.position ?? '';
+    };
+    const before = await position();
+    expect(await new StreamRollup(METRICS, AT_ONCE).step(client)).toMatchObject({ kind: 'idle' });
+    // Each subtransaction with an id of its own counts as one more.
+    await client.query(`create temp table trades (i int); do $do$ begin
+      for i in 1..20100 loop
+        begin insert into trades values (i); exception when others then raise; end;
+      end loop; end $do$`);
+    expect(await new StreamRollup(METRICS, AT_ONCE).step(client)).toMatchObject({ kind: 'moved' });
+    expect(await position()).not.toBe(before);
+    await checked();
+  });
+
   it('a writer never fails where its note cannot be written', async () => {
     await client.query('alter table alphapulse_dashboard.rollup_rewrites rename to gone');
     await client.query('delete from system_metrics where id % 2 = 0');
@@ -259,6 +294,24 @@ describe('what happens to the rows afterwards', () => {
       await client.query(`drop owned by ${role}; drop role ${role}`);
     }
   });
+});
+
+it('of a partitioned table hours are examined by time, and are the same', async () => {
+  await client.query(`drop table system_metrics cascade;
+    create table system_metrics (id serial not null, "timestamp" timestamptz not null, metric_name varchar(100) not null,
+      metric_value double precision not null, metric_unit varchar(20), metadata jsonb, created_at timestamptz default now(),
+      primary key (id, "timestamp")) partition by range ("timestamp");
+    create table early partition of system_metrics for values from (minvalue) to ('${new Date(HOUR).toISOString()}');
+    create table later partition of system_metrics for values from ('${new Date(HOUR).toISOString()}') to (maxvalue)`);
+  await migrate({ connection: db.config, report: () => undefined });
+  for (const hour of [0, 1, 2]) await write({ hour: HOUR - hour * HOUR_MS, rows: 300 * hour + 50 });
+  await write({ hour: HOUR - 3 * HOUR_MS, metric: 'other', rows: 800 });
+  await settle(client, new StreamRollup(METRICS, AT_ONCE, true));
+  expect(await checked()).toMatchObject({ packs: 2 + 2 + 3 });
+  await write({ hour: HOUR - HOUR_MS, rows: 20 });
+  await client.query(`delete from system_metrics where metric_name = 'other'`);
+  await settle(client, new StreamRollup(METRICS, AT_ONCE, true));
+  expect(await checked()).toMatchObject({ packs: 4 });
 });
 
 describe('what voids everything', () => {
@@ -289,21 +342,19 @@ describe('what voids everything', () => {
     const rollup = new StreamRollup(METRICS, AT_ONCE);
     expect(await rollup.step(client)).toMatchObject({ kind: 'cleared' });
     expect(await count('rollup_state')).toBe(0);
-    const { migrate } = await import('../../server/db/migrate.ts');
     await migrate({ connection: db.config, report: () => undefined });
     await settle(client, rollup);
     await checked();
   });
 
   it('migrating without triggers takes the position away with them, and migrating with them does not believe what is left', async () => {
-    const { migrate } = await import('../../server/db/migrate.ts');
     await migrate({ connection: db.config, report: () => undefined, doorbell: false });
     expect(await count('rollup_state')).toBe(0);
     expect(await new StreamRollup(METRICS, AT_ONCE).step(client)).toMatchObject({ kind: 'unfit' });
     await client.query('update system_metrics set metric_value = 5');
     await migrate({ connection: db.config, report: () => undefined });
     await settled(client, METRICS);
-    expect(await checked()).toMatchObject({ packs: 2 });
+    expect(await checked()).toMatchObject({ packs: 3 });
   });
 
   it('hours that grow old take their packs with them', async () => {

@@ -64,7 +64,7 @@ async function compare(client: pg.Client, stream: StreamDeclaration): Promise<Co
     client,
     {
       text: `select (extract(epoch from from_time) * 1000)::text, (extract(epoch from to_time) * 1000)::text
-        from alphapulse_dashboard.rollup_rewrites where stream = $1`,
+        from alphapulse_dashboard.rollup_doubts where stream = $1`,
     },
     [stream.name],
   );

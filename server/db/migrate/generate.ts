@@ -10,6 +10,7 @@ import {
 } from '../../../shared/streams.ts';
 import { DOORBELL_TRIGGER, OWN_SCHEMA, REWRITE_FUNCTION, REWRITE_TRIGGERS, type RewriteTrigger } from '../catalogue.ts';
 import { columnList, cursorIndex, declaredIndexes, type NeededIndex } from '../indexes.ts';
+import { isRolled } from '../rollup/streams.ts';
 
 const ORIGIN = '-- Generated from shared/streams.ts by server/db/generate-sql.ts; edit those.';
 /** Stream files are numbered from here on, in the order of the declaration. */
@@ -110,16 +111,14 @@ function indexSections(stream: StreamDeclaration, index: NeededIndex): [string, 
 }
 
 /** `seeing`: the events whose triggers get transition tables. */
-function rewriteTriggers(
-  { name: stream, table }: StreamDeclaration,
-  seeing: readonly RewriteTrigger['event'][],
-): string {
+function rewriteTriggers({ name: stream, table }: StreamDeclaration, seen: readonly RewriteTrigger['event'][]): string {
   const triggers = REWRITE_TRIGGERS.map(({ name, event, referencing }) => {
-    const sees = seeing.includes(event);
-    const blind = referencing !== '' && !sees;
+    const sees = seen.includes(event);
+    const seeing = referencing === '' || sees ? 'seen' : 'blind';
+    const packed = isRolled(stream) ? 'packed' : 'unpacked';
     return (
       `create or replace trigger ${name} after ${event} on ${table}${sees ? referencing : ''}\n` +
-      `  for each statement execute function ${OWN_SCHEMA}.${REWRITE_FUNCTION}('${stream}'${blind ? ", 'blind'" : ''});`
+      `  for each statement execute function ${OWN_SCHEMA}.${REWRITE_FUNCTION}('${stream}', '${seeing}', '${packed}');`
     );
   });
   return triggers.join('\n');

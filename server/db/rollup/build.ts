@@ -1,7 +1,7 @@
 /** Makes packs: chooses lines of hours until there is enough for one short transaction, and has the database pack them. */
 import type { StreamDeclaration } from '../../../shared/streams.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
-import { type Queryable, readCells } from '../queryable.ts';
+import { type Cells, type Queryable, readCells } from '../queryable.ts';
 import { type LinePart, type LineQueries, lineName, lineQueries, partOf } from './lines-sql.ts';
 import { epochMs, instant, widthsOf } from './tables.ts';
 
@@ -32,12 +32,14 @@ const NOTHING: Built = { packs: 0, wrote: false };
 export class Builder {
   readonly #stream: StreamDeclaration;
   readonly #rowsAtOnce: number;
+  readonly #partitioned: boolean;
   readonly #queries: LineQueries;
   /** Hours that are examined, with the lines that are to be packed still. */
   #queue: { readonly hour: number; lines: LineHour[] }[] = [];
   #hoursAtOnce = 4;
 
-  constructor(stream: StreamDeclaration, rowsAtOnce: number) {
+  constructor(stream: StreamDeclaration, rowsAtOnce: number, partitioned: boolean) {
+    this.#partitioned = partitioned;
     this.#stream = stream;
     this.#rowsAtOnce = rowsAtOnce;
     this.#queries = lineQueries(stream);
@@ -115,7 +117,9 @@ export class Builder {
     const hours = missing.slice(0, this.#hoursAtOnce);
     if (hours.length === 0) return;
     const before = performance.now();
-    const rows = await readCells(db, { text: this.#queries.hours }, [hours]);
+    const rows = this.#partitioned
+      ? await this.#wholeHours(db, hours)
+      : await readCells(db, { text: this.#queries.hours }, [hours]);
     const took = performance.now() - before;
     // Of few lines a week is looked at in one go, of many thousand an hour.
     if (took < EXAMINE_MS / 2) this.#hoursAtOnce = Math.min(this.#hoursAtOnce * 2, 256);
@@ -126,6 +130,13 @@ export class Builder {
       lines.get(Number(hour))?.push({ key, series: series ?? null, hour: Number(hour), rows: Number(count) });
     }
     this.#queue = hours.map((hour) => ({ hour, lines: lines.get(hour) ?? [] }));
+  }
+
+  /** Of a table in parts, hours are read one by one: going through all lines would open every part for each of them. */
+  async #wholeHours(db: Queryable, hours: readonly number[]): Promise<readonly Cells[]> {
+    const rows: Cells[] = [];
+    for (const hour of hours) rows.push(...(await readCells(db, { text: this.#queries.wholeHour(hour) })));
+    return rows;
   }
 
   async #count(db: Queryable, lines: readonly LineHour[]): Promise<LineHour[]> {

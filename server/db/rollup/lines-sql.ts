@@ -14,6 +14,8 @@ export type LinePart = 'named' | 'nameless' | 'key';
 export interface LineQueries {
   /** `[key, series, hour, rows]` of each line with more rows than go unpacked in one of the hours in array `$1`. */
   readonly hours: string;
+  /** The same of the one hour that begins at `hour`, which all rows of it are read for. */
+  wholeHour(hour: number): string;
   /** `[number, rows]` for each line in arrays `$1` (keys), `$2` (series), `$3` (hours), numbered from 1. */
   count(part: LinePart): string;
   /** Makes the packs of a width (s) for the lines in arrays `$1`, `$2`, `$3`. */
@@ -52,6 +54,13 @@ export function lineQueries(stream: StreamDeclaration): LineQueries {
     from unnest($1::text[], $2::text[], $3::float8[]) with ordinality as a(key_, series_, ms_, number_)) l`;
   return {
     hours: hoursQuery(stream, conditions),
+    wholeHour: (hour) => {
+      // As literals, so that the planner leaves out the chunks and partitions of other times.
+      const from = `'${new Date(hour).toISOString()}'::timestamptz`;
+      return `select ${key}::text, ${series === null ? 'null' : `${series}::text`}, '${hour}', count(*)::text
+        from ${table} where ${TIME} >= ${from} and ${TIME} < ${from} + interval '1 hour' and ${key} is not null
+        group by 1, 2 having count(*) > ${MOST_UNPACKED}`;
+    },
     count: (part) => `select l.number_::text, counted.rows::text from ${lines}
       cross join lateral (select count(*) as rows from ${table} where ${conditions[part]}) counted`,
     build(part, width) {

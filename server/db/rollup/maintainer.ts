@@ -207,7 +207,7 @@ export class RollupMaintainer {
       const there = this.#kept.get(stream);
       if (there !== undefined) return there;
       const kept: Kept = {
-        rollup: new StreamRollup(STREAMS[stream], this.#options.pace ?? USUAL_PACE),
+        rollup: new StreamRollup(STREAMS[stream], this.#options.pace ?? USUAL_PACE, partitioned),
         report: new RollupReport(stream, this.#options.log),
         everyMs: partitioned ? Math.max(PARTITIONED_MS, this.#stepMs) : this.#stepMs,
         due: 0,

@@ -5,6 +5,7 @@
  */
 import type pg from 'pg';
 import type { StreamDeclaration } from '../../../shared/streams.ts';
+import { parseSnapshot } from '../../feed/position.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import { errorCode } from '../queryable.ts';
 import { Builder, type Built } from './build.ts';
@@ -52,6 +53,8 @@ export interface StepOutcome {
   readonly hoursAll: number;
 }
 
+/** Transactions after which the position of a stream moves on although no row came. */
+const MOST_BEHIND = 20_000n;
 /** SQL state of a statement that took too long. */
 const TIMED_OUT = '57014';
 
@@ -63,10 +66,11 @@ export class StreamRollup {
   /** Times in which rows were rewritten lately: they may be again, so their hours wait. */
   #restless: { readonly from: number; readonly to: number; readonly until: number }[] = [];
 
-  constructor(stream: StreamDeclaration, pace: RollupPace = USUAL_PACE) {
+  /** @param partitioned whether the table is a hypertable or has partitions. */
+  constructor(stream: StreamDeclaration, pace: RollupPace = USUAL_PACE, partitioned = false) {
     this.stream = stream;
     this.#pace = pace;
-    this.#builder = new Builder(stream, pace.rowsAtOnce);
+    this.#builder = new Builder(stream, pace.rowsAtOnce, partitioned);
   }
 
   /**
@@ -125,6 +129,8 @@ export class StreamRollup {
       dropped += await dropOld(client, this.stream, due.from);
       moved = true;
     }
+    // Readers give up packs whose position is far behind, and cannot know that nothing came since.
+    moved ||= parseSnapshot(standing.snapshot).xmax - standing.position.xmax > MOST_BEHIND;
     const built = await this.#build(client, standing, due);
     if (!moved && !built.wrote) return outcome('idle', 0, 0, standing.examined);
     await storePosition(client, this.stream, standing);

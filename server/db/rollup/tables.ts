@@ -1,12 +1,11 @@
 /** What the rollups are: their tables, which streams have them, and which rows of an hour a pack keeps. */
 import { quoteIdentifier } from '../../../shared/columns.ts';
-import { CURSOR_COLUMN, STREAM_LIST, type StreamDeclaration } from '../../../shared/streams.ts';
+import { CURSOR_COLUMN, type StreamDeclaration } from '../../../shared/streams.ts';
 import { OWN_SCHEMA, REWRITE_TRIGGERS, rewritesOf } from '../catalogue.ts';
 import { ROLLUP_TABLES } from '../migrate/facts.ts';
 import { type Queryable, readCell } from '../queryable.ts';
 
-/** The streams that are drawn as lines. The points of the others are not what M4 keeps. */
-export const ROLLED_STREAMS: readonly StreamDeclaration[] = STREAM_LIST.filter(({ name }) => name !== 'anomalies');
+export { ROLLED_STREAMS } from './streams.ts';
 
 export const HOUR_MS = 3_600_000;
 /** How far back hours are packed: the longest range, and a day for what begins before it. */
