@@ -175,9 +175,6 @@ describe('M4 in SQL', () => {
               );
             }
           }
-          const whole = packedM4(stream, from, `interval '1 minute'`, String(all.times.length));
-          const [same] = (await packs(stream, `select 'a' as series, * from (${whole}) p`)).values();
-          expect(same && content(same).rows).toEqual(content(all).rows);
         });
     },
   );

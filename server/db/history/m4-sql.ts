@@ -16,7 +16,6 @@ const DRAWN: ReadonlySet<ColumnKind> = new Set(['integer', 'decimal', 'float']);
 /** A NaN that no number is printed as; it stands for null among packed numbers. */
 export const NULL_NUMBER = '\\x7ff8000000000001';
 
-
 /** Whether a column's values are drawn as a line. */
 export function isDrawn({ kind }: ValueColumn): boolean {
   return DRAWN.has(kind);
@@ -41,9 +40,8 @@ export interface LineRows {
  * whether PostgreSQL hashes or not.
  *
  * @param bucket the width of a bucket as SQL of an interval.
- * @param most a line of so many rows or fewer stays whole; SQL of a number.
  */
-export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: string, most = '0'): string {
+export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: string): string {
   const drawn = stream.values.map((column, index) => ({ column, index })).filter(({ column }) => isDrawn(column));
   const cells = stream.values.map(({ name }, index) => `t.${quoteIdentifier(name)} as v${index}`);
   const finite = drawn.map(
@@ -78,8 +76,7 @@ export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: 
     kept as (
       select bucket, place, ats[place] as at, ids[place] as id,
         ${stream.values.map((_, index) => `vs${index}[place] as v${index}`).join(', ')}
-      from (select *, case when sum(n) over () <= ${most} then array(select generate_series(1, n))
-          when ${some} then array[${places.join(', ')}] else array[1, n] end as places from buckets) b
+      from (select *, case when ${some} then array[${places.join(', ')}] else array[1, n] end as places from buckets) b
         cross join lateral (select distinct place from unnest(places) place where place is not null) p
       order by bucket, place),
     counted as (

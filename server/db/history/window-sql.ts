@@ -32,6 +32,9 @@ export interface WindowQueries {
 /** Most rows after the packs that are read; with more of them the packs are of no use. */
 export const MOST_AFTER_ROWS = 20_000;
 
+/** So many rows a bucket are few. */
+const FEW = 8;
+
 const TIME = `t.${quoteIdentifier(TIME_COLUMN.name)}`;
 const ID = `t.${quoteIdentifier(ID_COLUMN.name)}`;
 const instant = (expression: string): string => `to_timestamp((${expression})::float8 / 1000)`;
@@ -47,10 +50,16 @@ function build(stream: StreamDeclaration): WindowQueries {
   };
   const within = `${TIME} >= ${instant('range.from_')} and ${TIME} < ${instant('range.to_')}`;
   const rows = (part: Part): { from: string } => ({ from: `${table} where ${conditions[part]} and ${within}` });
+  const ranges = `unnest($1::text[], $2::text[], $3::float8[], $4::float8[]) with ordinality
+       as range(key_, series_, from_, to_, number_)`;
   const each = (lateral: string, name: string): string =>
-    `select range.number_::text, ${name}, r.rows::text, ${packCells(stream, 'r.columns')}
-     from unnest($1::text[], $2::text[], $3::float8[], $4::float8[]) with ordinality
-       as range(key_, series_, from_, to_, number_) cross join lateral (${lateral}) r`;
+    `select range.number_::text, ${name}, ${packCells(stream, 'r.columns')}
+     from ${ranges} cross join lateral (${lateral}) r`;
+  // Where a bucket has few rows, leaving some of them out costs the database more than sending them all.
+  const fewOrReduced = (part: Part): string => `select case
+      when counted.rows <= ${FEW} * $6::int8 then (select columns from (${packedAll(stream, rows(part))}) p)
+      else (select columns from (${packedM4(stream, rows(part), bucket)}) p) end as columns
+    from (select count(*) as rows from (select from ${rows(part).from} limit ${FEW} * $6::int8 + 1) few) counted offset 0`;
   const bucket = `($5::float8 * interval '1 ms')`;
   const width = packWidth(stream);
   const joined = Array.from({ length: width - 2 }, (_, index) => {
@@ -81,7 +90,7 @@ function build(stream: StreamDeclaration): WindowQueries {
     reduced: (part) =>
       isScatter(stream)
         ? each(packedStrongest(stream, rows(part), bucket, '$6::int8'), 'r.series')
-        : each(packedM4(stream, rows(part), bucket, '$6::int8'), 'range.series_'),
+        : each(fewOrReduced(part), 'range.series_'),
     whole: (part) => each(packedAll(stream, rows(part)), 'range.series_'),
     packs: `select key, line, array_to_string(array_agg((extract(epoch from hour) / 3600)::int8 order by hour), ','),
         ${[...joined, ...buckets].join(', ')}

@@ -121,20 +121,15 @@ async function readRaw(
       own.map(({ series }) => series),
       own.map(({ from }) => from),
       own.map(({ to }) => to),
-      ...(how === 'reduced' ? [bucketMs, wholeLimit(buckets)] : []),
+      ...(how === 'reduced' ? [bucketMs, buckets] : []),
     ];
-    for (const [number, series, rows, ...pack] of await readCells(client, { text: query }, bound)) {
+    for (const [number, series, ...pack] of await readCells(client, { text: query }, bound)) {
       const range = own[Number(number) - 1];
-      if (range === undefined || rows === '0') continue;
+      if (range === undefined || pack[0] == null) continue;
       pieces.push({ key: range.key, series: series ?? null, rows: readPack(stream, pack) });
     }
   }
   return pieces;
-}
-
-/** A line that may be the only one of its window stays whole up to so many rows. */
-function wholeLimit(buckets: number): number {
-  return Number.isFinite(buckets) ? buckets : Number.MAX_SAFE_INTEGER;
 }
 
 /** What was read of one line: in pieces, with the rows of each bucket by its start. */
