@@ -155,7 +155,7 @@ describe('the triggers that note rewritten rows', () => {
     const [updated, deleted] = rewriteTriggers('2.18.0', { hypertable: true });
     expect(updated).toContain('referencing old table as old_rows new table as new_rows');
     expect(deleted).not.toContain('referencing');
-    expect(deleted).toContain(", 'blind')");
+    expect(deleted).toContain(", 'blind', ");
   });
 
   it('see nothing in a hypertable of TimescaleDB before 2.18, which has no transition tables', () => {
@@ -163,7 +163,7 @@ describe('the triggers that note rewritten rows', () => {
     expect(both).toHaveLength(2);
     for (const trigger of both) {
       expect(trigger).not.toContain('referencing');
-      expect(trigger).toContain(", 'blind')");
+      expect(trigger).toContain(", 'blind', ");
     }
   });
 
