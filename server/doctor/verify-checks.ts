@@ -72,7 +72,7 @@ async function mended(
 }
 
 function summary({ stream, packs, noted, differences }: StreamVerification): Finding {
-  const behind = noted === 0 ? '' : `; ${noted} more wait to be made again, because rows were rewritten`;
+  const behind = noted === 0 ? '' : `; ${noted} more wait to be made again, because rows were rewritten or dropped`;
   const right = packs - noted - differences.length;
   if (differences.length === 0)
     return ok('rollups', 'verified', `${stream}: ${right} packs are what the rows give${behind}`);

@@ -48,7 +48,7 @@ export async function readRollupFacts(db: Queryable, catalogue: Catalogue): Prom
 async function mayRead(db: Queryable): Promise<boolean> {
   const { rows } = await db.query(
     `select coalesce(bool_and(has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')), false) as readable
-     from pg_namespace n join pg_class c on c.relnamespace = n.oid and c.relkind = 'r' where n.nspname = '${OWN_SCHEMA}'`,
+     from pg_namespace n join pg_class c on c.relnamespace = n.oid and c.relkind in ('r', 'v') where n.nspname = '${OWN_SCHEMA}'`,
   );
   return readableRow.parse(rows[0]).readable;
 }

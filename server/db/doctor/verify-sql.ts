@@ -14,7 +14,7 @@ export interface VerifyQueries {
   /**
    * `[key, line, rows packed, rows there, noted, compared, last key, last line]` of the packs of a width (s) of hour `$1`
    * that differ from what the rows give that are visible in the snapshot `$2`, whose xmin is `$3`; at most `$6` packs in
-   * order after key `$4` and line `$5`, null for the first. `noted`: rows of that hour were rewritten, and the pack is not read. Where none
+   * order after key `$4` and line `$5`, null for the first. `noted`: rows of that hour were rewritten or dropped, and the pack is not read. Where none
    * differs, one row with null for all but the last three.
    */
   differing(part: LinePart, width: number): string;

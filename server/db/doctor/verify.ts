@@ -37,7 +37,7 @@ export interface PackDifference extends PackPlace {
 export interface StreamVerification {
   readonly stream: StreamName;
   readonly packs: number;
-  /** Packs that differ because rows of their hours were rewritten since, which is noted: nobody reads them. */
+  /** Packs that differ because rows of their hours were rewritten or dropped since, which is noted: nobody reads them. */
   readonly noted: number;
   readonly differences: readonly PackDifference[];
 }
