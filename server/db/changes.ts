@@ -25,10 +25,10 @@ import { HEAD_COLUMNS, LookQueries } from './changes-sql.ts';
 import { HeldSnapshot, heldOf } from './held.ts';
 import { Spacings } from './history/spacings.ts';
 import type { Cells, Queryable } from './queryable.ts';
-import { errorCode, readCells } from './queryable.ts';
+import { errorCode, readCell, readCells } from './queryable.ts';
 import type { LogOptions, Runs, Standing } from './run.ts';
 import { readStanding, STANDING_COLUMNS } from './run.ts';
-import { newestArrival } from './symbols.ts';
+import { newestArrival, newestArrivalOfParts } from './symbols.ts';
 import { TablePast } from './table-past.ts';
 
 /** On partitioned tables looks that follow a ring read only rows whose timestamp is younger than this. */
@@ -71,20 +71,31 @@ export class SnapshotLog implements ChangeLog {
   }
 
   async begin(): Promise<Beginning> {
-    const cursor = quoteIdentifier(CURSOR_COLUMN);
-    const [row] = await readCells(this.#pool, {
-      query_timeout: ANSWER_TIMEOUT_MS,
-      text: `select ${STANDING_COLUMNS},
-               coalesce((select ${cursor}::text from ${quoteIdentifier(this.#stream.table)}
-                 where ${cursor} is not null and ${cursor} < pg_snapshot_xmax(pg_current_snapshot())
-                 order by ${cursor} desc limit 1), '0')`,
-    });
+    const bound = this.#bound();
+    const [row] = await readCells(
+      this.#pool,
+      { query_timeout: ANSWER_TIMEOUT_MS, text: `select ${STANDING_COLUMNS}, (${this.#highest(bound)})` },
+      bound === null ? [] : [bound],
+    );
     const { snapshot, run } = await readStanding(row, this.#runs, this.#pool);
-    const arrival = await newestArrival(this.#reads, this.#stream);
+    // Nothing lately: then the whole table tells, which takes its time where chunks are compressed.
+    const highest = row?.[3] ?? (bound === null ? null : await readCell(this.#reads, { text: this.#highest(null) }));
     return {
-      position: { run, all: snapshot, recent: snapshot, bound: this.#bound(), highest: BigInt(row?.[3] ?? '0') },
-      newestArrival: arrival,
+      position: { run, all: snapshot, recent: snapshot, bound, highest: BigInt(highest ?? '0') },
+      newestArrival:
+        bound === null
+          ? await newestArrival(this.#reads, this.#stream)
+          : await newestArrivalOfParts(this.#reads, this.#stream, { cursor: true, recent: bound }),
     };
+  }
+
+  /** SQL of the highest transaction id among the rows, or among those since `$1` (epoch ms) where there is a bound. */
+  #highest(bound: number | null): string {
+    const cursor = quoteIdentifier(CURSOR_COLUMN);
+    return `select ${cursor}::text from ${quoteIdentifier(this.#stream.table)}
+      where ${cursor} is not null and ${cursor} < pg_snapshot_xmax(pg_current_snapshot())
+        ${bound === null ? '' : `and "timestamp" >= to_timestamp($1::float8 / 1000)`}
+      order by ${cursor} desc limit 1`;
   }
 
   reserve(): Promise<Reservation> {

@@ -27,7 +27,7 @@ import type { Cells, Queryable } from './queryable.ts';
 import { readCells } from './queryable.ts';
 import type { LogOptions, Runs } from './run.ts';
 import { readStanding, STANDING_COLUMNS } from './run.ts';
-import { newestArrival } from './symbols.ts';
+import { newestArrival, newestArrivalOfParts } from './symbols.ts';
 
 /** Clocks and starts of transactions are not read at exactly the same moment. */
 const MARGIN_MS = 1000;
@@ -83,7 +83,9 @@ export class OverlapLog implements ChangeLog {
       // What is there now is history, whatever transactions that began before may still add.
       for await (const rows of this.#rows(held.client))
         for (const [identity, created] of rows.keys) this.#met.set(identity, created);
-      const arrival = await newestArrival(held.client, this.#stream);
+      const arrival = this.#partitioned
+        ? await newestArrivalOfParts(held.client, this.#stream, { cursor: false, recent: Date.now() - LATE_MS })
+        : await newestArrival(held.client, this.#stream);
       return { position: moment.position, newestArrival: arrival };
     } finally {
       await held.release();

@@ -1,6 +1,7 @@
 /** Which symbols and keys the database holds, and when a stream's newest row arrived: found by skip scans, never by reading rows. */
+import { quoteIdentifier } from '../../shared/columns.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
-import { STREAM_LIST } from '../../shared/streams.ts';
+import { CURSOR_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../shared/streams.ts';
 import { historyQueries } from './history-sql.ts';
 import type { Queryable } from './queryable.ts';
 import { readCell, readColumn } from './queryable.ts';
@@ -43,4 +44,31 @@ export async function newestArrival(
 ): Promise<number | null> {
   const arrived = await readCell(db, { text: historyQueries(stream).newestArrival }, [now]);
   return arrived === null ? null : Math.min(Number(arrived), now);
+}
+
+/**
+ * The same of a table in partitions or chunks, where visiting all of them for every line takes seconds: of the rows since
+ * `recent` (epoch ms) the newest one, and the one that was written last where a cursor tells; else the newest row of all.
+ *
+ * @param cursor whether the table has the cursor column.
+ */
+export async function newestArrivalOfParts(
+  db: Queryable,
+  stream: StreamDeclaration,
+  { cursor, recent, now = Date.now() }: { readonly cursor: boolean; readonly recent: number; readonly now?: number },
+): Promise<number | null> {
+  const time = quoteIdentifier(TIME_COLUMN.name);
+  const newest = (since: string, order: string): string =>
+    `(select created_at from ${quoteIdentifier(stream.table)} where ${since} and ${time} < 'infinity' order by ${order} desc limit 1)`;
+  const arrival = async (parts: readonly string[], values: readonly number[]): Promise<number | null> => {
+    // Rows are dated by writers' clocks: a time of writing that is yet to come is not believed.
+    const text = `select (extract(epoch from max(created_at)) * 1000)::text from (${parts.join(' union all ')}) newest
+      where created_at > '-infinity' and created_at <= to_timestamp($1::float8 / 1000) + interval '1 minute'`;
+    const arrived = await readCell(db, { text }, [now, ...values]);
+    return arrived === null ? null : Math.min(Number(arrived), now);
+  };
+  const lately = `${time} >= to_timestamp($2::float8 / 1000)`;
+  const parts = [newest(lately, time)];
+  if (cursor) parts.push(newest(`${lately} and ${CURSOR_COLUMN} is not null`, CURSOR_COLUMN));
+  return (await arrival(parts, [recent])) ?? (await arrival([newest(`${time} > '-infinity'`, time)], []));
 }
