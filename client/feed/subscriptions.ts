@@ -62,12 +62,12 @@ export class Subscriptions {
       if (phase.name === 'queued' && phase.drop !== null) this.#send({ type: 'unsubscribe', id: phase.drop }, scene);
       const id = scene.nextId(want.stream);
       entry.phase = phase.name === 'off' ? { ...phase, asking: id } : { name: 'asked', id };
-      const { stream, range, bucketMs } = want;
+      const { stream, range, points, bucketMs } = want;
       const keys = want.keys === null ? {} : { keys: [...want.keys] };
       const cursor = scene.cursors.since(stream, scene.now);
       const since = cursor === null ? {} : { since: cursor };
       this.#send(
-        { type: 'subscribe', id, stream, ...keys, range, bucket_ms: bucketMs, detail: 'values', ...since },
+        { type: 'subscribe', id, stream, ...keys, range, points, bucket_ms: bucketMs, detail: 'values', ...since },
         scene,
       );
     }
