@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './config.ts';
 import { isLoopback } from './config.ts';
+import type { KnownKeys } from './db/known-keys.ts';
 import type { Database } from './db/queryable.ts';
 import type { Hub } from './feed/hub.ts';
 import { apiRoutes } from './http/api.ts';
@@ -23,6 +24,7 @@ export interface AppDeps {
   readonly log: FastifyBaseLogger;
   readonly db: Database;
   readonly hub: Hub;
+  readonly keys: KnownKeys;
   readonly status: ServiceStatus;
   readonly counters: Counters;
   readonly access: Access;
@@ -80,6 +82,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   await app.register(apiRoutes, {
     db: deps.db,
+    keys: deps.keys,
     status,
     now,
     pointLimit: limits.pointsPerSubscription,

@@ -9,6 +9,7 @@ import { SnapshotLog } from './db/changes.ts';
 import type { LateDatabase } from './db/database.ts';
 import { Doorbell, type DoorbellFault, type ProbeOutcome } from './db/doorbell.ts';
 import { inspect, reasonOf, type StreamInspection, shortfallOf } from './db/inspect.ts';
+import type { KnownKeys } from './db/known-keys.ts';
 import { OverlapLog } from './db/overlap.ts';
 import { errorCode, isDatabaseAway, isUnanswered } from './db/queryable.ts';
 import { RollupMaintainer } from './db/rollup/maintainer.ts';
@@ -36,6 +37,7 @@ const SHAPE_CODES = new Set(['42P01', '42703', '42883', '42501']);
 export interface FollowingOptions {
   readonly database: LateDatabase;
   readonly hub: Hub;
+  readonly keys: KnownKeys;
   readonly counters: Counters;
   readonly measured: SelfMeasurement;
   readonly tickMs: number;
@@ -185,7 +187,7 @@ export class Following implements ServiceStatus {
   }
 
   async #startPump({ stream, hypertable, relkind, cursorColumn }: StreamInspection): Promise<void> {
-    const { hub, counters, database, measured, tickMs } = this.#options;
+    const { hub, keys, counters, database, measured, tickMs } = this.#options;
     const { looks, reads } = await database.pools();
     const Log = cursorColumn ? SnapshotLog : OverlapLog;
     const log = new Log(looks, STREAMS[stream], {
@@ -198,14 +200,20 @@ export class Following implements ServiceStatus {
       log,
       systemClock,
       {
-        begun: ({ position, newestArrival }) => hub.beginAt(stream, position, newestArrival),
+        begun: ({ position, newestArrival }) => {
+          // What the weaker cursor has no place for is looked up at each request.
+          if (cursorColumn) void keys.begin(stream, position);
+          hub.beginAt(stream, position, newestArrival);
+        },
         rows: (batch, via) => {
+          keys.seen(stream, batch.rows);
           hub.deliver(stream, batch, via);
           measured.delivered(batch.rows.length, via === 'notify' ? (this.#rungAt.get(stream) ?? null) : null);
           // What a later look brings was not rung for then.
           this.#rungAt.delete(stream);
         },
         reached: (position) => {
+          keys.reached(stream, position);
           hub.reached(stream, position);
           this.#reached(stream, position);
         },
@@ -237,6 +245,7 @@ export class Following implements ServiceStatus {
     const pump = this.#pumps.get(stream);
     this.#pumps.delete(stream);
     this.#exact.delete(stream);
+    this.#options.keys.end(stream);
     this.#streams.set(stream, { state: 'off', reason, mend });
     if (before.state === 'off' && before.reason === reason) return;
     this.#options.log.warn({ stream, reason, mend }, 'stream is off');

@@ -9,6 +9,7 @@ import type { Config, DatabaseConnection } from './config.ts';
 import { CacheHits } from './db/cache-hits.ts';
 import { LateDatabase } from './db/database.ts';
 import type { EmbeddedDatabase } from './db/embedded.ts';
+import { KnownKeys } from './db/known-keys.ts';
 import { Retention } from './db/retention.ts';
 import { Hub } from './feed/hub.ts';
 import { Following } from './following.ts';
@@ -87,7 +88,19 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   undo.add(() => database.close());
   const beat = (): void => hub.heartbeat(following.database, following.doorbell, STREAM_NAMES);
   const measured = new SelfMeasurement();
-  const following = new Following({ database, hub, counters, measured, tickMs: config.tickMs, log, changed: beat });
+  const keys = new KnownKeys(database, (stream, error) =>
+    log.warn({ stream, err: error }, 'the keys of a stream could not be listed'),
+  );
+  const following = new Following({
+    database,
+    hub,
+    keys,
+    counters,
+    measured,
+    tickMs: config.tickMs,
+    log,
+    changed: beat,
+  });
   undo.add(() => following.stop());
   // Before anything is followed, so that a week of made history does not pass through the feed.
   if (config.demo.kind !== 'off') await startMarket(config.demo, { database, measured, log, undo, signal });
@@ -111,6 +124,7 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
     log,
     db: database,
     hub,
+    keys,
     status: following,
     counters,
     access: createAccess(config.access),
