@@ -25,6 +25,8 @@ const PASSING = new Set(['55006', '23505', '42P04', 'XX000']);
 /**
  * Makes a database on the shared server: empty, or with `migrated` as a clone of one that the product's own migrations
  * made. Any number of test files may do so at the same time. Call it in `beforeAll`, and `drop` in `afterAll`.
+ *
+ * TEST_HYPERTABLES=1 has the migrations make hypertables; the server must have TimescaleDB then.
  */
 export async function freshDatabase(options: { migrated?: boolean } = {}): Promise<TestDatabase> {
   const server = parseUrl(inject('postgresUrl'));
@@ -87,12 +89,26 @@ async function ensureTemplate(admin: pg.Client, server: TestDatabase['config'], 
     const draft = `${template}_draft`;
     await admin.query(`drop database if exists ${draft} with (force)`);
     await create(admin, draft, 'template0');
+    if (process.env.TEST_HYPERTABLES) await withTimescale({ ...server, database: draft });
     const { migrate } = await import('../../server/db/migrate.ts');
     await migrate({ connection: { ...server, database: draft }, report: () => undefined });
     await noConnections(admin, draft);
     await admin.query(`alter database ${draft} rename to ${template}`);
   } finally {
     await admin.query(`select pg_advisory_unlock(hashtext($1))`, [template]);
+  }
+}
+
+/** With the extension in it, a database gets hypertables from the migrations. */
+async function withTimescale(config: TestDatabase['config']): Promise<void> {
+  const client = new pg.Client({ ...config, application_name: TEST_APPLICATION });
+  await client.connect();
+  try {
+    await client.query('create extension timescaledb');
+    // Its scheduler would keep the database from being cloned.
+    await client.query('select _timescaledb_functions.stop_background_workers()');
+  } finally {
+    await client.end();
   }
 }
 
