@@ -39,8 +39,17 @@ function checkStream(found: StreamInspection, { table }: StreamFacts, tickMs: nu
       name: 'the triggers that note rewritten rows',
       effect: 'history is read from all the rows, without rollups',
     }),
+    ...blindness(found, table),
     ...indexes(found, table),
   ];
+}
+
+/** A hypertable of which the trigger for deletes was made while it was a plain table. */
+function blindness(found: StreamInspection, { hypertable, rewrites, seesDeleted }: TableFacts): readonly Finding[] {
+  if (!hypertable || rewrites === 'absent' || !seesDeleted) return [];
+  const what =
+    'its trigger for deleted rows asks to see them, and while it does TimescaleDB refuses to compress the table';
+  return [warn(found.stream, 'rewrite_triggers', what, mendOf(found))];
 }
 
 function cursor(found: StreamInspection, table: TableFacts, tickMs: number): readonly Finding[] {
