@@ -1,10 +1,10 @@
 /**
- * The queries that read a stream's past, all of them in one place. They are written for the indexes of the field: where
+ * The queries that list keys and lines of a stream, and tell how fresh they are. They are written for the indexes of the field: where
  * an index leads with key, series and time, a line (key and series) is read as one range of it; where it leads with key
  * and time, the key is one range and the reader tells its lines apart. Lists of keys and of lines are skip scans (a
  * recursive CTE that asks for the next greater value), which touch one index entry a value and not one a row.
  */
-import { quoteIdentifier, selectExpression, selectList } from '../../shared/columns.ts';
+import { quoteIdentifier, selectExpression } from '../../shared/columns.ts';
 import type { StreamDeclaration, StreamName } from '../../shared/streams.ts';
 import { hasLineIndex, ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../shared/streams.ts';
 import { MINUTES, MINUTES_AHEAD } from '../feed/window.ts';
@@ -28,10 +28,6 @@ export interface HistoryQueries {
   readonly lines: string;
   /** `[created_at]` of the row that was written last among the newest of every line; none after now (`$1`) is believed. */
   readonly newestArrival: string;
-  /** `[range, timestamp, series, ...values]` of each range's rows from `$3` on by (timestamp, id); at most `$4` each. */
-  first(part: Part): string;
-  /** The same of one range, whole: for a cursor. Only `line` has a `$2` for the series; for the others it is the time. */
-  all(part: Part): string;
   /** `[range, timestamp, series, ...values]` of each range's newest row. No `$3`. */
   newest(part: Part): string;
   /** As `newest` of whole keys, but for the series that `$2` lists for each key, as a JSON array in text. */
@@ -40,10 +36,6 @@ export interface HistoryQueries {
   minutes(part: Part): string;
   /** `[range, series, arrived, spacing_ms]` for each line among a range's newest `$4` rows; `$3` is now. */
   arrivals(part: Part): string;
-  /** `[exact timestamp, ...columnsOf]` of key `$1`'s rows from `$2` on, newest first, at most `$3`; documents whole. */
-  readonly page: string;
-  /** `page` from below the row with exact timestamp `$4` and id `$5`. */
-  readonly nextPage: string;
 }
 
 /** Rows that are looked at in all for when rows arrived and how far apart, and at least and at most of one range. */
@@ -115,20 +107,6 @@ function build(stream: StreamDeclaration): HistoryQueries {
       ]
     : [{ list: 'keys', key: 'keys.value', rows: `${key} = keys.value` }];
 
-  const pageOf = (more: string): string => {
-    const range = (condition: string): string =>
-      `select t.* from ${table} where ${condition} and ${since('$2')}${more}
-       order by t.${TIME} desc, t.${ID} desc limit $3::int`;
-    const columns = `r.${TIME}::text, ${selectList(stream, Number.POSITIVE_INFINITY)}`;
-    if (!lineByLine) return `select ${columns} from (${range(`${key} = $1`)}) r order by r.${TIME} desc, r.${ID} desc`;
-    return `with recursive ${skip('names', series ?? '', `${key} = $1 and `)}
-      select ${columns} from (
-        (select newest.* from names cross join lateral (${range(`${key} = $1 and ${series} = names.value`)}) newest)
-        union all (${range(`${key} = $1 and ${series} is null`)})
-      ) r order by r.${TIME} desc, r.${ID} desc limit $3::int`;
-  };
-  const below = ` and (t.${TIME}, t.${ID}) < ($4::timestamptz, $5::bigint)`;
-
   return {
     lineByLine,
     keys: `with recursive ${everyKey} select value from keys where value is not null`,
@@ -152,17 +130,6 @@ function build(stream: StreamDeclaration): HistoryQueries {
       )
       .join(' union all ')}) newest
       where newest.created_at > '-infinity' and newest.created_at <= ${instant('$1')} + ${CLOCK_TOLERANCE}`,
-    first: (part) =>
-      `select range.number_::text, ${cells} from ${each(part, `${since('$3')} order by t.${TIME}, t.${ID} limit $4::int`)}
-      order by range.number_, r.${TIME}, r.${ID}`,
-    // One range in scalars, which the planner knows to be one and reads in the order of its index, without a sort.
-    all: (part) =>
-      `select '1', ${cells} from ${table} where ${conditions[part]
-        .replace('range.key_', '($1::text[])[1]')
-        .replace(
-          'range.series_',
-          '($2::text[])[1]',
-        )} and ${since(part === 'line' ? '$3' : '$2')} order by t.${TIME}, t.${ID}`,
     newest: (part) =>
       `select range.number_::text, ${cells} from ${each(part, `${FINITE} order by t.${TIME} desc, t.${ID} desc limit 1`)}`,
     newestOther: `select range.number_::text, ${cells} from ${each(
@@ -189,8 +156,6 @@ function build(stream: StreamDeclaration): HistoryQueries {
       select number_::text, series, ${epochMs('max(created_at)')},
         case when count(gap) >= 2 then (percentile_cont(0.5) within group (order by gap))::text end
       from gaps group by number_, series`,
-    page: pageOf(''),
-    nextPage: pageOf(below),
   };
 }
 

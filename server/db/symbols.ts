@@ -11,23 +11,6 @@ export const SYMBOL_STREAMS: readonly StreamDeclaration[] = STREAM_LIST.filter(
   (stream) => stream.key.name === 'symbol',
 );
 
-/**
- * Every symbol in the symbol streams, in order of code units.
- *
- * @param usable false for a stream that must not be read, because it is off.
- */
-export async function listSymbols(
-  db: Queryable,
-  usable: (stream: StreamDeclaration) => boolean = () => true,
-): Promise<readonly string[]> {
-  const symbols = new Set<string>();
-  for (const stream of SYMBOL_STREAMS) {
-    if (!usable(stream)) continue;
-    for (const symbol of await readColumn(db, { text: historyQueries(stream).keys })) symbols.add(symbol);
-  }
-  return [...symbols].sort();
-}
-
 /** Every key of one stream, in order of code units. */
 export async function listKeys(db: Queryable, stream: StreamDeclaration): Promise<readonly string[]> {
   return [...(await readColumn(db, { text: historyQueries(stream).keys }))].sort();

@@ -24,7 +24,6 @@ beforeEach(async () => {
   await client.query(`truncate ${STREAM_LIST.map(({ table }) => table).join(', ')}`);
 });
 
-
 const snapshots = (stream: StreamDeclaration, request: Partial<SnapshotRequest> = {}) =>
   readFrames(client, stream, { now: NOW, ...request });
 
@@ -79,13 +78,11 @@ describe('limits and plans', () => {
       await plan(rates.newest('line'), [['S3'], ['e1']]),
       await plan(rates.arrivals('line'), [['S3'], ['e1'], NOW, 5000]),
       await plan(rates.newestArrival, [NOW]),
-      await plan(rates.page, ['S3', since, 100]),
       await plan(anomalies.keys, []),
       await plan(anomalies.keysSince, [since]),
       await plan(windowQueries(STREAMS.anomalies).reduced('key'), [['S3'], [null], [since], [NOW], 1000, 100]),
       await plan(anomalies.newestOther, [['S3'], ['["d"]']]),
       await plan(anomalies.arrivals('key'), [['S3'], [null], NOW, 5000]),
-      await plan(anomalies.page, ['S3', since, 100]),
     ];
     for (const text of plans) {
       expect(text).not.toContain('Seq Scan');
