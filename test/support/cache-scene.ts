@@ -56,7 +56,13 @@ export type Picture = Pick<SnapshotRequest, 'range' | 'resolution'>;
 export function randomPicture(random: () => number): Picture {
   return {
     range: { kind: 'window', ms: pick(random, [15 * MINUTE, HOUR, 24 * HOUR]) },
-    resolution: pick(random, [{ points: 16 }, { points: 40 }, { points: 1200 }, { bucketMs: 90_000 }]),
+    resolution: pick(random, [
+      { points: 16 },
+      { points: 40 },
+      { points: 1200 },
+      { bucketMs: 90_000 },
+      { bucketMs: 25_000, columns: 40 },
+    ]),
   };
 }
 

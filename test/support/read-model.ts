@@ -16,8 +16,11 @@ interface Line {
 }
 
 /** Keys with rows in the range of a request, in order; those that it names, where it names any. */
-export function readKeys(rows: readonly StreamRow[], { keys, range, now }: SnapshotRequest): readonly string[] {
-  const from = range.kind === 'latest' ? Number.NEGATIVE_INFINITY : now - range.ms;
+export function readKeys(
+  rows: readonly StreamRow[],
+  { keys, range, resolution, now }: SnapshotRequest,
+): readonly string[] {
+  const from = range.kind === 'latest' ? Number.NEGATIVE_INFINITY : windowOf(now, range.ms, resolution).from;
   return keys ?? [...new Set(rows.flatMap(({ key, time }) => (time >= from ? [key] : [])))].sort();
 }
 
