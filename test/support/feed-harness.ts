@@ -91,6 +91,7 @@ export class FeedHarness {
   /** Begins to follow the model. */
   async start(): Promise<void> {
     this.hub.start(this.stream, { placer: this.pump, past: this.#server.past });
+    this.hub.tellRewrites(this.stream, true);
     this.pump.tick();
     await rest();
   }
