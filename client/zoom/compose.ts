@@ -53,12 +53,16 @@ function composeLine(coarse: LineView = NO_LINE, fine: LineView = NO_LINE, withi
   const place = (time: number): number => lowerBound(times, time);
   const before = [Math.max(0, place(Math.min(within.from, shown.from)) - BESIDE), place(within.from)] as const;
   const after = [place(within.to), Math.min(times.length, place(Math.max(within.to, shown.to)) + BESIDE)] as const;
+  // Late rows and a bucket that began before it may lie outside of the stretch; there the coarse rows are whole.
+  const middle = [lowerBound(fine.times, within.from), lowerBound(fine.times, within.to)] as const;
   const join = (rough: Float64Array, exact: Float64Array): Float64Array => {
-    const [left, right] = [rough.subarray(...before), rough.subarray(...after)];
-    const all = new Float64Array(left.length + exact.length + right.length);
-    all.set(left);
-    all.set(exact, left.length);
-    all.set(right, left.length + exact.length);
+    const parts = [rough.subarray(...before), exact.subarray(...middle), rough.subarray(...after)];
+    const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let end = 0;
+    for (const part of parts) {
+      all.set(part, end);
+      end += part.length;
+    }
     return all;
   };
   const gaps = (like: Float64Array): Float64Array => new Float64Array(like.length).fill(Number.NaN);

@@ -25,13 +25,14 @@ export interface Shown {
   readonly follows: boolean;
 }
 
-/** From outside; `onChange`: there is something else to see. */
-export type DetailDeps = Omit<LoadsDeps<DetailQuestion, ChartAnswer>, 'onLeave' | 'onAnswer' | 'onState'> & {
-  onChange(): void;
-};
+/** From outside; `onRows`: there are other rows to see. */
+export type DetailDeps = Omit<LoadsDeps<DetailQuestion, ChartAnswer>, 'onLeave' | 'onAnswer'> & { onRows(): void };
 
 /** What the server answers at most, in one request. */
 const LONGEST_MS = 8 * 86_400_000;
+/** A chart whose buckets differ by less than this factor is waited for, until it has had its width for so long. */
+const NEAR = 1.25;
+const SETTLE_MS = 300;
 /** As a share of the window: so much beside it is loaded too, so that a small step shows at once. */
 const BESIDE = 0.25;
 
@@ -48,7 +49,8 @@ export class Detail {
   readonly #stream: StreamName;
   readonly #loads: Loads<DetailQuestion, ChartAnswer>;
   readonly #now: () => number;
-  readonly #onChange: () => void;
+  readonly #onRows: () => void;
+  readonly #after: DetailDeps['after'];
   #asked: DetailQuestion | null = null;
   #held: Held | null = null;
   /** What came since the request left. Some of it may be in the answer too. */
@@ -56,11 +58,16 @@ export class Detail {
   /** Whether rows were missed, so that what is held has to be loaded again when the feed is whole. */
   #isBroken = false;
   #version = 0;
+  /** What was drawn last, while it is not asked for yet. */
+  #wanted: Shown | null = null;
+  #cancel: (() => void) | null = null;
+  #isPatient = false;
 
   constructor(stream: StreamName, deps: DetailDeps) {
-    const { onChange, ...rest } = deps;
+    const { onRows, ...rest } = deps;
     this.#stream = stream;
-    this.#onChange = onChange;
+    this.#onRows = onRows;
+    this.#after = (ms, action) => rest.after(ms, action);
     this.#now = () => rest.now();
     this.#loads = new Loads({
       ...rest,
@@ -68,7 +75,6 @@ export class Detail {
         this.#since = [];
       },
       onAnswer: (question, answer) => this.#take(question, answer),
-      onState: onChange,
     });
   }
 
@@ -79,10 +85,7 @@ export class Detail {
   /** The view with the finest rows that are held; asks for finer ones where they do not cover what is shown. */
   refine(view: StreamView, shown: Shown): StreamView {
     const { span, symbol } = shown;
-    if (!this.#covers(this.#asked, shown)) {
-      this.#asked = questionOf(this.#stream, shown);
-      this.#loads.ask(this.#asked);
-    }
+    this.#want(shown);
     const held = this.#held;
     if (held === null || held.question.symbol !== symbol) return view;
     const { question, channels } = held;
@@ -99,6 +102,7 @@ export class Detail {
 
   /** The page shows the whole range again. */
   clear(): void {
+    this.#forget();
     this.#loads.ask(null);
     this.#asked = null;
     this.#held = null;
@@ -124,10 +128,40 @@ export class Detail {
     if (this.#asked !== null) this.#loads.ask(this.#asked);
   }
 
-  #covers(question: DetailQuestion | null, { span, symbol, follows }: Shown): boolean {
+  /**
+   * Notes what is drawn. A draw may lay a chart out in several passes, whose last one counts; and a chart whose width
+   * changes with its labels is waited for, as what is there shows the same stretch nearly as fine.
+   */
+  #want(shown: Shown): void {
+    if (this.#covers(this.#asked, shown)) {
+      this.#forget();
+      return;
+    }
+    this.#wanted = shown;
+    const isNear = this.#covers(this.#asked, shown, NEAR);
+    if (this.#cancel !== null && (isNear || !this.#isPatient)) return;
+    this.#cancel?.();
+    this.#isPatient = isNear;
+    this.#cancel = this.#after(isNear ? SETTLE_MS : 0, () => {
+      const wanted = this.#wanted;
+      this.#forget();
+      if (wanted === null) return;
+      this.#asked = questionOf(this.#stream, wanted);
+      this.#loads.ask(this.#asked);
+    });
+  }
+
+  #forget(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    this.#wanted = null;
+  }
+
+  /** @param factor by how much the buckets may differ in width. */
+  #covers(question: DetailQuestion | null, { span, symbol, follows }: Shown, factor = 1): boolean {
     if (question === null || question.symbol !== symbol || question.follows !== follows) return false;
-    if (question.bucketMs !== bucketOf(this.#stream, span)) return false;
-    // What slides is followed; its length is part of the bucket's width.
+    const ratio = question.bucketMs / bucketOf(this.#stream, span);
+    if (ratio > factor || ratio < 1 / factor) return false;
     if (follows) return question.windowMs >= Math.min(span.to - span.from, LONGEST_MS);
     return question.from <= Math.max(span.from, span.to - LONGEST_MS) && question.to >= span.to;
   }
@@ -160,7 +194,7 @@ export class Detail {
     }
     this.#since = [];
     this.#version += 1;
-    this.#onChange();
+    this.#onRows();
   }
 }
 

@@ -1,5 +1,5 @@
 /** What brings a zoomed page its finer rows: one `Detail` a stream, fed by the feed and by the charts' requests. */
-import { computed, effect, signal } from '@preact/signals';
+import { computed, effect, type Signal, signal } from '@preact/signals';
 import { STREAM_NAMES, STREAMS, type StreamName } from '../../shared/streams.ts';
 import type { Lens, Store } from '../store.ts';
 import { fetchChart } from './chart-api.ts';
@@ -17,8 +17,11 @@ export interface OpenLens extends Lens {
   close(): void;
 }
 
+/** What a lens needs from outside. */
+export type World = Omit<DetailDeps, 'onRows' | 'onState'>;
+
 /** The world of a real page. */
-const BROWSER: Omit<DetailDeps, 'onChange'> = {
+const BROWSER: World = {
   fetch: fetchChart,
   after(ms, action) {
     const timer = setTimeout(action, ms);
@@ -29,21 +32,23 @@ const BROWSER: Omit<DetailDeps, 'onChange'> = {
 };
 
 /** Opens a store's lens. */
-export function openLens(store: Store, world: Omit<DetailDeps, 'onChange'> = BROWSER): OpenLens {
+export function openLens(store: Store, world: World = BROWSER): OpenLens {
   const version = signal(0);
-  const onChange = (): void => {
-    version.value = version.peek() + 1;
+  const stateVersion = signal(0);
+  const grow = (counter: Signal<number>) => (): void => {
+    counter.value = counter.peek() + 1;
   };
-  const details = new Map(STREAM_NAMES.map((name) => [name, new Detail(name, { ...world, onChange })] as const));
+  const deps = { ...world, onRows: grow(version), onState: grow(stateVersion) };
+  const details = new Map(STREAM_NAMES.map((name) => [name, new Detail(name, deps)] as const));
   const isOff = (name: StreamName): boolean => store.stream(name).peek().state === 'off';
   const stop = effect(() => {
     if (store.view.zoom.value === null) for (const detail of details.values()) detail.clear();
   });
   const state = computed((): DetailState => {
-    version.value;
+    stateVersion.value;
     const states = [...details].flatMap(([name, detail]) => (isOff(name) ? [] : [detail.state]));
     for (const found of states) if (found.name === 'failed') return found;
-    return { name: states.some(({ name }) => name === 'loading') ? 'loading' : 'loaded', reason: null };
+    return { name: states.every(({ name }) => name === 'loaded') ? 'loaded' : 'loading', reason: null };
   });
   const lens: OpenLens = {
     version,
