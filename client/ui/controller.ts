@@ -13,6 +13,7 @@ import type { Store } from '../store.ts';
 import { palette } from '../theme.ts';
 import type { Zoom } from '../view.ts';
 import { lead, until } from '../window.ts';
+import { recallColumns, rememberColumns } from './columns.ts';
 import { extras } from './later.tsx';
 import { type ChartLayout, layoutOf, sameLayout } from './layout.ts';
 
@@ -100,8 +101,9 @@ export function createController(store: Store, name: StreamName): ChartControlle
   const layout = signal<ChartLayout>(
     layoutOf(recipe.picture(first.view, contextOf(store, first.view, variant.peek(), first.span))),
   );
-  /** Pixel columns that history is asked for; 0 before the first layout. */
-  let asked = 0;
+  /** Pixel columns that history is asked for; 0 where that is not known before the first layout. */
+  let asked = recallColumns(name);
+  if (asked > 0) store.setChartWidth(name, asked);
   let drawn = { version: -1, from: 0, until: 0 };
   let cached: { readonly key: string; readonly picture: Picture } | null = null;
 
@@ -160,9 +162,12 @@ export function createController(store: Store, name: StreamName): ChartControlle
       named.value = shown;
     },
     onColumns: (columns) => {
-      if (columns === asked) return;
+      const isSettled = source.peek().channels.length > 0;
+      // Without rows there are no labels, and the plot is wider than it will be.
+      if (columns === asked || (asked > 0 && !isSettled)) return;
       asked = columns;
       store.setChartWidth(name, columns);
+      if (isSettled) rememberColumns(name, columns);
     },
   });
 

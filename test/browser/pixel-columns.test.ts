@@ -1,0 +1,133 @@
+/** The page asks for its history in whole buckets of its plots' own pixels, and a page that is opened again asks once. */
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bucketFor } from '../../shared/m4.ts';
+import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
+import { launchBrowser } from '../support/browser.ts';
+import { type Dashboard, startDashboard } from '../support/dashboard.ts';
+import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
+
+const DAY = 86_400_000;
+/** Buckets that a pixel column of a stream's chart has, where it is not one. */
+const BUCKETS_A_PIXEL: Partial<Record<StreamName, number>> = { performance_metrics: 2 };
+
+let database: TestDatabase;
+let dashboard: Dashboard;
+let browser: Browser;
+
+beforeAll(async () => {
+  [database, browser] = await Promise.all([freshDatabase({ migrated: true }), launchBrowser()]);
+  const client = await database.connect();
+  await client.query(
+    `insert into funding_rates ("timestamp", symbol, exchange, funding_rate)
+       select now() - i * interval '30 seconds', 'BTC/USDT', e, 0.0001 * sin(i / 50.0)
+       from generate_series(1, 3300) i, unnest(array['binance', 'bybit']) e`,
+  );
+  await client.query(
+    `insert into anomalies ("timestamp", symbol, data_type, value, z_score)
+       select now() - i * interval '30 seconds', 'BTC/USDT', 'volume', i, 4 * sin(i) from generate_series(1, 3300) i`,
+  );
+  await client.query(
+    `insert into performance_metrics ("timestamp", symbol, strategy_id, pnl, win_rate, drawdown)
+       select now() - i * interval '30 seconds', 'BTC/USDT', 'momentum', 10 * sin(i), i % 2, abs(sin(i))
+       from generate_series(1, 3300) i`,
+  );
+  await client.query(
+    `insert into signal_predictions ("timestamp", symbol, signal_type, confidence, predicted_pnl)
+       select now() - i * interval '30 seconds', 'BTC/USDT', 'buy', abs(sin(i)), i from generate_series(1, 3300) i`,
+  );
+  await client.query(
+    `insert into system_metrics ("timestamp", metric_name, metric_value, metric_unit)
+       select now() - i * interval '30 seconds', 'cpu', 50 + 10 * sin(i), '%' from generate_series(1, 3300) i`,
+  );
+  // The page waits half a second for a width to last; two heartbeats are more.
+  dashboard = await startDashboard(database.url, { DASHBOARD_HEARTBEAT_SECONDS: '1' });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await dashboard?.stop();
+  await database?.drop();
+});
+
+/** What a page asked for and heard. */
+interface Talk {
+  readonly asked: { readonly stream: StreamName; readonly points: number; readonly bucketMs: number }[];
+  heartbeats: number;
+}
+
+async function open(context: BrowserContext): Promise<{ page: Page; talk: Talk }> {
+  const page = await context.newPage();
+  const talk: Talk = { asked: [], heartbeats: 0 };
+  page.on('websocket', (socket) => {
+    socket.on('framesent', ({ payload }) => {
+      const { type, stream, points, bucket_ms: bucketMs } = JSON.parse(String(payload));
+      if (type === 'subscribe') talk.asked.push({ stream, points, bucketMs });
+    });
+    socket.on('framereceived', ({ payload }) => {
+      if (String(payload).startsWith('{"type":"heartbeat"')) talk.heartbeats += 1;
+    });
+  });
+  await page.goto(`${dashboard.url}/?symbol=BTC/USDT&range=24h`);
+  return { page, talk };
+}
+
+/** Waits until every chart shows its rows, and whatever a change of widths leads to has been asked for. */
+async function settle(page: Page, talk: Talk): Promise<void> {
+  for (const stream of STREAM_NAMES)
+    await page.waitForSelector(
+      ['live', 'stale'].map((state) => `[data-stream="${stream}"][data-state="${state}"]`).join(),
+    );
+  const before = talk.heartbeats;
+  await expect.poll(() => talk.heartbeats, { timeout: 10_000 }).toBeGreaterThanOrEqual(before + 3);
+}
+
+/** Device pixels of the widest plot of a chart. */
+function columnsOf(page: Page, stream: StreamName): Promise<number> {
+  return page.evaluate((name) => {
+    const overs = [...document.querySelectorAll<HTMLElement>(`[data-stream="${name}"] .u-over`)];
+    return Math.max(...overs.map((over) => Math.round(Number.parseFloat(over.style.width) * devicePixelRatio)));
+  }, stream);
+}
+
+async function expectWholeBuckets(page: Page, talk: Talk): Promise<void> {
+  for (const stream of STREAM_NAMES) {
+    const last = talk.asked.findLast((asked) => asked.stream === stream);
+    const parts = BUCKETS_A_PIXEL[stream] ?? 1;
+    const pixelMs = (last?.bucketMs ?? 0) * parts;
+    const asked = (last?.points ?? 0) / parts;
+    const shown = await columnsOf(page, stream);
+    expect(pixelMs).toBe(bucketFor(DAY, asked));
+    // A plot that has become a little narrower keeps what it has; the range is in sight all the same.
+    expect(asked).toBeGreaterThanOrEqual(shown);
+    expect(shown * pixelMs).toBeGreaterThanOrEqual(DAY);
+    expect(shown * pixelMs).toBeLessThan(1.1 * DAY + pixelMs);
+  }
+}
+
+describe.each([1, 2])('at %i device pixels a pixel', (deviceScaleFactor) => {
+  it('asks for buckets that are pixel columns, once where it was open before, and anew where it is resized', async () => {
+    const viewport = { width: 1440, height: 900 };
+    const context = await browser.newContext({ locale: 'en-US', viewport, deviceScaleFactor });
+    try {
+      const first = await open(context);
+      await settle(first.page, first.talk);
+      await expectWholeBuckets(first.page, first.talk);
+      await first.page.close();
+
+      const { page, talk } = await open(context);
+      await settle(page, talk);
+      await expectWholeBuckets(page, talk);
+      expect(talk.asked.map(({ stream }) => stream).sort()).toEqual([...STREAM_NAMES].sort());
+
+      await page.setViewportSize({ width: 1100, height: 900 });
+      const isNew = (): boolean =>
+        STREAM_NAMES.every((name) => talk.asked.filter((asked) => asked.stream === name).length > 1);
+      await expect.poll(isNew, { timeout: 10_000 }).toBe(true);
+      await settle(page, talk);
+      await expectWholeBuckets(page, talk);
+    } finally {
+      await context.close();
+    }
+  });
+});
