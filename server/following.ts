@@ -11,6 +11,7 @@ import { Doorbell, type DoorbellFault, type ProbeOutcome } from './db/doorbell.t
 import { inspect, reasonOf, type StreamInspection, shortfallOf } from './db/inspect.ts';
 import type { KnownKeys } from './db/known-keys.ts';
 import { OverlapLog } from './db/overlap.ts';
+import { PartsWatch } from './db/parts-watch.ts';
 import { errorCode, isDatabaseAway, isUnanswered } from './db/queryable.ts';
 import { RollupMaintainer } from './db/rollup/maintainer.ts';
 import { Runs, STANDBY } from './db/run.ts';
@@ -28,11 +29,17 @@ const RECENT_MS = 5000;
 /** What can fail, as the log says it. */
 const INSPECTING = 'the database could not be inspected';
 const PROBING = 'the doorbell could not be probed';
+const LOOKING_AT_PARTS = 'the chunks of the tables could not be looked at';
 const lookingAt = (stream: StreamName): string => `a look at ${stream} failed`;
 /** Own errors that mean that nobody answers: the pool was not opened yet, or its server says nothing when it is asked. */
 const AWAY_CODES = new Set(['database_away', 'database_silent']);
 /** SQL states that say that a table is not what it was: undefined table, column, function; insufficient privilege. */
 const SHAPE_CODES = new Set(['42P01', '42703', '42883', '42501']);
+
+/** Whether a table has chunks or partitions. */
+function isPartitioned({ hypertable, relkind }: StreamInspection): boolean {
+  return hypertable || relkind === 'p';
+}
 
 export interface FollowingOptions {
   readonly database: LateDatabase;
@@ -59,6 +66,9 @@ export class Following implements ServiceStatus {
   readonly #rewritesTold = new Set<StreamName>();
   /** When each stream was last rung for, by a clock that never goes back. */
   readonly #rungAt = new Map<StreamName, number>();
+  /** The streams whose tables have chunks or partitions. */
+  readonly #partitioned = new Set<StreamName>();
+  readonly #parts: PartsWatch;
   readonly #rollups: RollupMaintainer;
   #doorbell: Doorbell | null = null;
   /** What failed when it was tried last, with its message. */
@@ -75,6 +85,7 @@ export class Following implements ServiceStatus {
   constructor(options: FollowingOptions) {
     this.#options = options;
     const { database, log, counters } = options;
+    this.#parts = new PartsWatch((stream) => this.#rewritten(stream));
     this.#rollups = new RollupMaintainer({
       connection: () => database.listenConnection(),
       log,
@@ -131,8 +142,25 @@ export class Following implements ServiceStatus {
   #tick(): void {
     for (const pump of this.#pumps.values()) pump.tick();
     this.#doorbell?.probe();
+    void this.#lookAtParts();
     // What is off or inexact may have been mended meanwhile, by a migration for instance.
     if (STREAM_NAMES.some((name) => this.#exact.get(name) !== true)) void this.#inspect();
+  }
+
+  /** Rows that went with their chunk are told of by nobody else. */
+  async #lookAtParts(): Promise<void> {
+    if (this.#partitioned.size === 0) return;
+    try {
+      await this.#parts.look(await this.#options.database.open(), [...this.#partitioned]);
+      this.#answered(LOOKING_AT_PARTS);
+    } catch (error) {
+      this.#failed(error, LOOKING_AT_PARTS);
+    }
+  }
+
+  #rewritten(stream: StreamName): void {
+    this.#options.counters.add('rewrites_total');
+    this.#options.hub.rewritten(stream);
   }
 
   /** Looks at the catalogue, starts what can work and turns off what cannot; comes again where nobody answers. */
@@ -150,9 +178,10 @@ export class Following implements ServiceStatus {
       }
       for (const inspection of streams) await this.#judge(inspection);
       this.#listen();
+      void this.#lookAtParts();
       const exact = streams.filter(({ stream }) => this.#exact.get(stream) === true);
       this.#rollups.follow(
-        exact.map(({ stream, hypertable, relkind }) => ({ stream, partitioned: hypertable || relkind === 'p' })),
+        exact.map((inspection) => ({ stream: inspection.stream, partitioned: isPartitioned(inspection) })),
       );
     } catch (error) {
       this.#failed(error, INSPECTING);
@@ -172,6 +201,8 @@ export class Following implements ServiceStatus {
     const shortfall = shortfallOf(inspection, this.#options.tickMs);
     if (shortfall === null) this.#shortfalls.delete(stream);
     else this.#shortfalls.set(stream, { cursor: 'overlap', ...shortfall });
+    if (isPartitioned(inspection)) this.#partitioned.add(stream);
+    else this.#partitioned.delete(stream);
     if (inspection.rewritesTold) this.#rewritesTold.add(stream);
     else this.#rewritesTold.delete(stream);
     this.#tellRewrites(stream);
@@ -186,14 +217,15 @@ export class Following implements ServiceStatus {
     await this.#startPump(inspection);
   }
 
-  async #startPump({ stream, hypertable, relkind, cursorColumn }: StreamInspection): Promise<void> {
+  async #startPump(inspection: StreamInspection): Promise<void> {
+    const { stream, cursorColumn } = inspection;
     const { hub, keys, counters, database, measured, tickMs } = this.#options;
     const { looks, reads } = await database.pools();
     const Log = cursorColumn ? SnapshotLog : OverlapLog;
     const log = new Log(looks, STREAMS[stream], {
       reads,
       runs: this.#runs,
-      partitioned: hypertable || relkind === 'p',
+      partitioned: isPartitioned(inspection),
       refused: (count) => counters.add('rows_refused_total', count),
     });
     const pump = new Pump(
@@ -265,10 +297,7 @@ export class Following implements ServiceStatus {
           this.#rungAt.set(stream, performance.now());
           this.#pumps.get(stream)?.ring();
         },
-        rewritten: (stream) => {
-          counters.add('rewrites_total');
-          this.#options.hub.rewritten(stream);
-        },
+        rewritten: (stream) => this.#rewritten(stream),
         listening: () => {
           for (const pump of this.#pumps.values()) pump.tick();
         },
