@@ -4,11 +4,11 @@
  */
 import { request as ask, createServer } from 'node:http';
 import WebSocket, { WebSocketServer } from 'ws';
+import { z } from 'zod';
 
 /** A frame's own time stands in its head; rows carry `timestamp`, which is another name. */
 const TIME = /"time":[\d.]+/;
 const HEAD = 2000;
-
 /** What passed, and how to change what time it is. */
 export interface ClockRelay {
   readonly port: number;
@@ -16,6 +16,7 @@ export interface ClockRelay {
   tell(now: number | null): void;
   /** Rows that were passed on in deltas. */
   readonly rows: number;
+  readonly snapshots: number;
   /** Width of the buckets of each snapshot that passed, by stream and key; null where it was not reduced. */
   readonly buckets: ReadonlyMap<string, number | null>;
   stop(): Promise<void>;
@@ -25,6 +26,7 @@ export interface ClockRelay {
 export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
   let told: number | null = null;
   let rows = 0;
+  let snapshots = 0;
   const buckets = new Map<string, number | null>();
   const open = new Set<WebSocket>();
   const server = createServer((incoming, outgoing) => {
@@ -44,8 +46,9 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
     open.add(upstream);
     const early: string[] = [];
     page.on('message', (data) => {
-      if (upstream.readyState === WebSocket.OPEN) upstream.send(String(data));
-      else early.push(String(data));
+      const text = told === null ? String(data) : ofThePast(String(data));
+      if (upstream.readyState === WebSocket.OPEN) upstream.send(text);
+      else early.push(text);
     });
     upstream.on('open', () => {
       for (const text of early) upstream.send(text);
@@ -58,6 +61,7 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
   function pass(text: string): string {
     if (text.startsWith('{"type":"delta"')) rows += text.split('"timestamp":').length - 1;
     if (text.startsWith('{"type":"snapshot"')) {
+      snapshots += 1;
       const [, stream = '', key = ''] = /"stream":("[^"]*"),"key":("(?:[^"\\]|\\.)*")/.exec(text) ?? [];
       const width = /"bucket_ms":([\d.]+|null)/.exec(text.slice(0, HEAD))?.[1];
       buckets.set(`${stream} ${key}`, width === undefined || width === 'null' ? null : Number(width));
@@ -79,6 +83,9 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
     get rows() {
       return rows;
     },
+    get snapshots() {
+      return snapshots;
+    },
     buckets,
     async stop() {
       for (const socket of open) socket.terminate();
@@ -87,4 +94,12 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** What a page asks for again while it lives in the past begins earlier than the server, which does not, would have it. */
+function ofThePast(text: string): string {
+  const asked = z.looseObject({ type: z.string(), range: z.string().optional() }).safeParse(JSON.parse(text));
+  if (!asked.success || asked.data.type !== 'subscribe' || asked.data.range === undefined) return text;
+  // The width of its buckets stays, so that there are more of them.
+  return JSON.stringify({ ...asked.data, range: '7d', points: undefined });
 }
