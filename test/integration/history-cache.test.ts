@@ -3,6 +3,7 @@
  */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { SnapshotLog } from '../../server/db/changes.ts';
 import { HeldSnapshot } from '../../server/db/held.ts';
 import { readChannels } from '../../server/db/history.ts';
@@ -15,6 +16,8 @@ import { encodeChannel } from '../../server/feed/reduced.ts';
 import { rowCodec } from '../../shared/rows.ts';
 import { columnsOf, STREAM_LIST, type StreamDeclaration } from '../../shared/streams.ts';
 import { randomPicture, randomQuestion, randomRow } from '../support/cache-scene.ts';
+import { startDashboard } from '../support/dashboard.ts';
+import { FeedSocket } from '../support/feed-socket.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { pick, seeded, seeds, withSeed } from '../support/random.ts';
 
@@ -164,5 +167,64 @@ describe('history that is kept', () => {
       });
     }
     if (process.env.SEED === undefined) expect(hits).toBeGreaterThan(20);
+  });
+});
+
+const metrics = z.object({
+  feed: z.object({
+    cache: z.object({
+      entries: z.number(),
+      bytes: z.number(),
+      hits: z.number(),
+      misses: z.number(),
+      hit_rate: z.nullable(z.number()),
+      dropped: z.record(z.string(), z.number()),
+    }),
+  }),
+  counters: z.record(z.string(), z.number()),
+});
+
+describe('a server', () => {
+  it('gives history out of memory, with what came since, until its rows are rewritten', async () => {
+    await pool.query('truncate funding_rates, anomalies');
+    const dashboard = await startDashboard(database.url, { DASHBOARD_TICK_SECONDS: '60' });
+    const feed = await FeedSocket.open(dashboard.feedUrl);
+    const insert = `insert into funding_rates ("timestamp", symbol, exchange, funding_rate) values (now(), 'BTC/USDT', 'okx', $1)`;
+    const alarm = `insert into anomalies ("timestamp", symbol, data_type, value, z_score) values (now(), 'BTC/USDT', 'price', 1, $1)`;
+    const read = async () => metrics.parse(await (await fetch(`${dashboard.url}/api/metrics`)).json());
+    const ask = async (stream: string, value: string): Promise<readonly unknown[]> => {
+      await feed.subscribe({ id: 'a', stream, keys: ['BTC/USDT'], range: '1h' });
+      return feed.of('snapshot').at(-1)?.series[0]?.columns[value] ?? [];
+    };
+    const rates = (): Promise<readonly unknown[]> => ask('funding_rates', 'funding_rate');
+    const scores = (): Promise<readonly unknown[]> => ask('anomalies', 'z_score');
+    const doorbell = async (): Promise<unknown> => (await (await fetch(`${dashboard.url}/api/health`)).json()).doorbell;
+    try {
+      // Before that nobody tells what is rewritten.
+      await expect.poll(doorbell, { timeout: 10_000 }).toBe('up');
+      await pool.query(insert, ['0.0001']);
+      expect(await rates()).toEqual([0.0001]);
+      await pool.query(insert, ['0.0002']);
+      expect(await rates()).toEqual([0.0001, 0.0002]);
+      const { feed: usage, counters } = await read();
+      expect(usage.cache).toMatchObject({ entries: 1, hits: 1, misses: 1, hit_rate: 0.5, dropped: {} });
+      expect(counters.snapshot_reads_total).toBe(1);
+
+      await pool.query(`update funding_rates set funding_rate = 0.0003 where funding_rate = 0.0002`);
+      // The doorbell tells it a moment after the commit.
+      await expect.poll(rates).toEqual([0.0001, 0.0003]);
+      await pool.query('delete from funding_rates where funding_rate = 0.0001');
+      await expect.poll(rates).toEqual([0.0003]);
+
+      await pool.query(alarm, [5]);
+      expect(await scores()).toEqual([5]);
+      expect(await scores()).toEqual([5]);
+      await pool.query('truncate anomalies');
+      await expect.poll(scores).toEqual([]);
+      expect((await read()).feed.cache.dropped).toMatchObject({ rewritten: 3 });
+    } finally {
+      await feed.close();
+      await dashboard.stop();
+    }
   });
 });
