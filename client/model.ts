@@ -51,7 +51,7 @@ export interface ChannelView {
   readonly rowsLastHour: number;
   /** True where the columns hold only what can be seen of the rows (M4): sums over them are not sums over the rows. */
   readonly reduced: boolean;
-  /** How many rows that are, those included that the reduction left out; absent where it is not known. */
+  /** How many rows that are, those left out included: as counted by the server, and about as many as the window slides. */
   readonly rowsTotal?: number;
 }
 

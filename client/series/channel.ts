@@ -10,6 +10,7 @@ import { Columns } from './columns.ts';
 import { Minutes } from './minutes.ts';
 import { Reduction } from './reduction.ts';
 import { Spacing } from './spacing.ts';
+import { Total } from './total.ts';
 
 /** A line is stale when nothing arrived for so many times its median spacing, and at least for STALE_LEAST_MS. */
 export const STALE_SPACINGS = 3;
@@ -55,6 +56,7 @@ export class Channel {
   readonly #choose: (rows: Batch) => readonly number[];
   readonly #lines = new Map<string | null, Line>();
   readonly #minutes: Minutes;
+  readonly #total: Total;
   /** Where the window begins, epoch ms. */
   #from: number;
 
@@ -71,6 +73,7 @@ export class Channel {
     this.#choose = ({ times, columns }) =>
       keep({ times, column: (name) => columns[this.#numbers.indexOf(name)] ?? [] }, this.#bucketMs);
     this.#minutes = new Minutes(snapshot?.minutes?.from ?? now, snapshot?.minutes?.counts ?? []);
+    this.#total = new Total(snapshot?.rows_total ?? 0, this.#from, now);
     for (const series of snapshot?.series ?? []) this.#load(series, now, snapshot?.reduced === true);
   }
 
@@ -81,6 +84,7 @@ export class Channel {
     const byLine = new Map<string | null, Frame<'delta'>['rows'][number][]>();
     for (const row of frame.rows) {
       this.#minutes.note(row.timestamp, frame.time);
+      this.#total.note(row.timestamp);
       const series = this.#stream.series === null ? null : row[this.#stream.series.name];
       const name = typeof series === 'string' ? series : null;
       const rows = byLine.get(name);
@@ -175,6 +179,7 @@ export class Channel {
       lines: [...this.#lines].map(([name, line]) => this.#lineView(name, line, from, now)),
       rowsLastHour: this.#minutes.total(now),
       reduced,
+      rowsTotal: this.#total.count(this.#from),
     };
   }
 
