@@ -158,14 +158,19 @@ function group(pieces: readonly Piece[], window: Window): readonly LinePieces[] 
 /** Rows of each bucket of the window, by its start, in order of time. */
 function countBuckets(pieces: readonly PackedRows[], { bucketMs, edge }: Window): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
-  for (const piece of pieces) {
-    for (const [at, start] of piece.starts.entries()) {
+  let inOrder = true;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const { starts, counts: rows } of pieces) {
+    for (let at = 0; at < starts.length; at += 1) {
+      const start = starts[at] ?? 0;
       if (start < edge) continue;
       const bucket = bucketStart(start, bucketMs);
-      counts.set(bucket, (counts.get(bucket) ?? 0) + (piece.counts[at] ?? 0));
+      inOrder &&= bucket >= last;
+      last = bucket;
+      counts.set(bucket, (counts.get(bucket) ?? 0) + (rows[at] ?? 0));
     }
   }
-  return new Map([...counts].sort(([a], [b]) => a - b));
+  return inOrder ? counts : new Map([...counts].sort(([a], [b]) => a - b));
 }
 
 /** Whether a line that should be whole is not. */
@@ -182,13 +187,19 @@ function reduceLine(
   start: number,
 ): WindowLine {
   const reduced = total > buckets;
-  const joined = joinPacks(reduced ? pieces.map((piece) => keep(stream, piece, bucketMs, start)) : pieces);
-  const rows = reduced ? keep(stream, joined, bucketMs, start) : selectRows(joined, indexesFrom(joined.times, start));
+  const parts = reduced ? pieces.map((piece) => keep(stream, piece, bucketMs, start)) : pieces;
+  const joined = joinPacks(parts);
+  const rows =
+    reduced && parts.length === 1 ? joined : reduced ? keep(stream, joined, bucketMs, start) : since(joined, start);
   return {
     name: series,
-    ids: [...rows.ids],
-    times: [...rows.times],
-    columns: rows.values.map((column) => Array.from(rows.times, (_, index) => column.json(index))),
+    ids: Array.from(rows.ids),
+    times: Array.from(rows.times),
+    columns: rows.values.map((column) => {
+      const fragments: string[] = [];
+      for (let at = 0; at < rows.times.length; at += 1) fragments.push(column.json(at));
+      return fragments;
+    }),
     starts: reduced ? [...counts.keys()] : [],
     counts: reduced ? [...counts.values()] : [],
     total: reduced ? total : rows.times.length,
@@ -196,30 +207,31 @@ function reduceLine(
   };
 }
 
+/** The rows from a time on that the reduction keeps. */
 function keep(stream: StreamDeclaration, rows: PackedRows, bucketMs: number, start: number): PackedRows {
-  const first = indexesFrom(rows.times, start)[0] ?? rows.times.length;
-  const kept = keeperOf(stream)(
-    {
-      times: rows.times.subarray(first),
-      column: (name) => {
-        const at = stream.values.findIndex((value) => value.name === name);
-        return (
-          rows.values[at]?.numbers?.subarray(first) ?? new Float64Array(rows.times.length - first).fill(Number.NaN)
-        );
-      },
-    },
-    bucketMs,
-  );
-  return selectRows(
-    rows,
-    kept.map((index) => index + first),
-  );
+  const first = firstFrom(rows.times, start);
+  const column = (name: string): Float64Array => {
+    const at = stream.values.findIndex((value) => value.name === name);
+    return rows.values[at]?.numbers?.subarray(first) ?? new Float64Array(rows.times.length - first).fill(Number.NaN);
+  };
+  const kept = keeperOf(stream)({ times: rows.times.subarray(first), column }, bucketMs);
+  for (let at = 0; at < kept.length; at += 1) kept[at] = (kept[at] ?? 0) + first;
+  return selectRows(rows, kept);
 }
 
-function indexesFrom(times: Float64Array, start: number): number[] {
+/** The rows from a time on. */
+function since(rows: PackedRows, start: number): PackedRows {
+  const first = firstFrom(rows.times, start);
+  if (first === 0) return rows;
+  const indexes: number[] = [];
+  for (let at = first; at < rows.times.length; at += 1) indexes.push(at);
+  return selectRows(rows, indexes);
+}
+
+function firstFrom(times: Float64Array, start: number): number {
   let first = 0;
   while (first < times.length && (times[first] ?? 0) < start) first += 1;
-  return Array.from({ length: times.length - first }, (_, index) => first + index);
+  return first;
 }
 
 const nameOf = (key: string, series: string | null): string => JSON.stringify([key, series]);
