@@ -4,12 +4,12 @@
  * wire, what it takes when it is in memory already; and the lists of symbols and keys. Everything that is served is held
  * against M4 of all the rows.
  *
- * Usage: npm run bench -- history [--rows 10000000] [--database URL [--restart COMMAND]] [--keep]
+ * Usage: npm run bench -- history [--rows 10000000] [--streams system_metrics,...] [--database URL [--restart COMMAND]] [--keep]
  */
 
 import { Spacings } from '../server/db/history/spacings.ts';
 import { migrate } from '../server/db/migrate.ts';
-import { listKeys, listSymbols } from '../server/db/symbols.ts';
+import { listKeys, SYMBOL_STREAMS } from '../server/db/symbols.ts';
 import { STREAMS } from '../shared/streams.ts';
 import { seeded } from '../test/support/random.ts';
 import type { Case, RangeName } from './history/cases.ts';
@@ -24,7 +24,7 @@ import {
   servedBytes,
   snapshots,
 } from './history/cases.ts';
-import { copyDatabase, keysOf, loadedDatabase, topUp } from './history/dataset.ts';
+import { copyDatabase, keysOf, loadedDatabase, nameOf, renameDatabase, streamsOf, topUp } from './history/dataset.ts';
 import { type Comparison, compare, differing } from './history/exact.ts';
 import { commandOf, historyOptions } from './history/options.ts';
 import { openPlace } from './history/place.ts';
@@ -42,11 +42,15 @@ const PLAIN_EACH = 5;
 const RAW_EACH = 10;
 const COMPARED_KEYS = 5;
 const LISTS = 50;
+/** Of more rows there is one database: the copy without the dashboard is not kept. */
+const MOST_COPIED = 20_000_000;
 const HITS = 200;
 
 const random = seeded(20_261_122);
 const place = await openPlace(options);
-const name = `bench_history_${options.rows}`;
+const name = nameOf('history', options);
+const streams = streamsOf(options);
+const charts = CASES.filter(({ stream }) => streams.includes(stream));
 
 async function exists(): Promise<boolean> {
   const admin = await place.connect('postgres');
@@ -58,16 +62,17 @@ async function exists(): Promise<boolean> {
 /** Makes the database where it is not there, brings it up to now, and lets the server build its rollups. */
 async function prepare(): Promise<void> {
   if (!(await exists())) {
-    const loaded = await loadedDatabase(place, options.rows);
-    await copyDatabase(place, loaded, name);
+    const loaded = await loadedDatabase(place, options);
+    if (options.rows > MOST_COPIED) await renameDatabase(place, loaded, name);
+    else await copyDatabase(place, loaded, name);
   }
   await migrate({ connection: { connectionString: place.url(name) }, report: () => undefined });
   const client = await place.connect(name);
   const product = await startProduct(place.url(name));
   try {
-    await untilRolledUp(client);
+    await untilRolledUp(client, streams);
     // What was written meanwhile, too.
-    while ((await topUp(client)) > options.rows / 1000) await untilRolledUp(client);
+    while ((await topUp(client, options)) > options.rows / 1000) await untilRolledUp(client, streams);
     await client.query('analyze');
   } finally {
     await product.stop();
@@ -104,7 +109,7 @@ const someKey = (chart: Case): string | null => {
 
 async function measureCold(): Promise<string> {
   let how = '';
-  for (const chart of CASES) {
+  for (const chart of charts) {
     for (const range of RANGES) {
       for (let round = 0; round < COLD_ROUNDS; round += 1) {
         how = await place.coolDown();
@@ -122,7 +127,7 @@ async function measureCold(): Promise<string> {
 }
 
 async function measureWarm(connection: TimedConnection): Promise<void> {
-  for (const chart of CASES) {
+  for (const chart of charts) {
     for (const range of RANGES) {
       const timing = timingOf(chart, range);
       const remembering = { spacings: new Spacings() };
@@ -160,9 +165,9 @@ async function measureWarm(connection: TimedConnection): Promise<void> {
 /** Compares what is served with all the rows, and with what is served without rollups. */
 async function compareAll(connection: TimedConnection): Promise<Comparison & { readonly charts: number }> {
   const { client } = connection;
-  let [rows, served, charts] = [0, 0, 0];
+  let [rows, served, compared] = [0, 0, 0];
   const differences: string[] = [];
-  for (const chart of CASES) {
+  for (const chart of charts) {
     for (const range of RANGES) {
       for (let turn = 0; turn < (chart.every ? 1 : COMPARED_KEYS); turn += 1) {
         const request = requestOf(someKey(chart), range);
@@ -171,7 +176,7 @@ async function compareAll(connection: TimedConnection): Promise<Comparison & { r
           const found = await compare(client, chart, request, rolled);
           rows += found.rows;
           served += found.served;
-          charts += rolled.size;
+          compared += rolled.size;
           differences.push(...found.differences);
           for (const key of differing(rolled, await plainSnapshots(client, chart, request))) {
             differences.push(`${labelOf(chart, range)} ${key}: differs without rollups`);
@@ -180,7 +185,7 @@ async function compareAll(connection: TimedConnection): Promise<Comparison & { r
       }
     }
   }
-  return { rows, served, charts, differences };
+  return { rows, served, charts: compared, differences };
 }
 
 const ascending = (a: number, b: number): number => a - b;
@@ -204,7 +209,7 @@ async function measureWire(): Promise<{
     const { port } = product;
     const frames: (string | number)[][] = [];
     const hits: (string | number)[][] = [];
-    for (const chart of CASES.filter(({ every }) => !every)) {
+    for (const chart of charts.filter(({ every }) => !every)) {
       for (const range of RANGES) {
         const key = someKey(chart) ?? '';
         const path = `/feed?streams=${chart.stream}&keys=${encodeURIComponent(key)}&range=${range}&points=${POINTS}&detail=values`;
@@ -234,8 +239,10 @@ async function measureWire(): Promise<{
       lists.push([path, spread(times), own.length === 0 ? '' : spread(own)]);
     };
     await list('/api/health/live', null);
-    await list('/api/symbols', () => listSymbols(client));
-    for (const { name: stream } of [STREAMS.funding_rates, STREAMS.system_metrics]) {
+    await list('/api/symbols', async () => {
+      for (const stream of SYMBOL_STREAMS) await listKeys(client, stream);
+    });
+    for (const stream of streams.slice(0, 2)) {
       await list(`/api/streams/${stream}/keys`, () => listKeys(client, STREAMS[stream]));
     }
     return { frames, hits, lists };
@@ -247,8 +254,8 @@ async function measureWire(): Promise<{
 
 await prepare();
 let connection = await TimedConnection.open(place, name);
-for (const { stream } of CASES) keys.set(stream, await keysOf(connection.client, stream));
-const sizes = await sizesOf(connection.client);
+for (const { stream } of charts) keys.set(stream, await keysOf(connection.client, stream));
+const sizes = await sizesOf(connection.client, streams);
 await connection.end();
 const cooled = await measureCold();
 connection = await TimedConnection.open(place, name);
@@ -257,7 +264,7 @@ const compared = await compareAll(connection);
 await connection.end();
 const wire = await measureWire();
 
-const rows = CASES.flatMap((chart) =>
+const rows = charts.flatMap((chart) =>
   RANGES.map((range) => {
     const { cold, warm, wall, plain, raw, rows: count } = timingOf(chart, range);
     return [chart.name, range, count, spread(warm), spread(wall), spread(cold), spread(plain), spread(raw)];

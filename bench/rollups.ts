@@ -8,7 +8,7 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { migrate } from '../server/db/migrate.ts';
 import { Recorder } from '../test/support/recorder.ts';
-import { copyDatabase, loadedDatabase, topUp } from './history/dataset.ts';
+import { copyDatabase, loadedDatabase, nameOf, streamsOf, topUp } from './history/dataset.ts';
 import { commandOf, historyOptions } from './history/options.ts';
 import { openPlace } from './history/place.ts';
 import { sizesOf, untilRolledUp } from './history/rollups.ts';
@@ -23,10 +23,11 @@ const ARRIVAL_MS = 60_000;
 const POLL_MS = 50;
 
 const place = await openPlace(options);
-const name = `bench_rollups_${options.rows}`;
-await copyDatabase(place, await loadedDatabase(place, options.rows), name);
+const name = nameOf('rollups', options);
+const streams = streamsOf(options);
+await copyDatabase(place, await loadedDatabase(place, options), name);
 const client = await place.connect(name);
-await topUp(client);
+await topUp(client, options);
 await client.query('vacuum analyze');
 await client.query('checkpoint');
 const writers = await PacedWriters.open(place.url(name), ROWS_A_SECOND);
@@ -95,13 +96,13 @@ note(
 const product = await startProduct(place.url(name));
 const before = await product.usage();
 const building = performance.now();
-const built = await recorded(product, () => untilRolledUp(client));
+const built = await recorded(product, () => untilRolledUp(client, streams));
 const buildSeconds = (performance.now() - building) / 1000;
 const after = await product.usage();
 note('rollups are built', built.stretch, built.heard);
 const calm = await recorded(product, () => pass(CALM_MS));
 note('rollups are kept up', calm.stretch, calm.heard);
-const sizes = await sizesOf(client);
+const sizes = await sizesOf(client, streams);
 await product.stop();
 note('nothing else, migrated', await writers.during(() => pass(CALM_MS)), null);
 

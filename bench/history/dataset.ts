@@ -20,8 +20,10 @@ interface Part {
 }
 
 /** In [0, 1), without a pattern, and the same whenever the same row is made. */
-const NOISE = '((hashint8(i) & 65535) / 65536.0)';
-const wave = (seconds: number): string => `sin(t / ${seconds}.0 + line)`;
+const NOISE = '((hashint8(i) & 65535) / 65536.0::float8)';
+const wave = (seconds: number): string => `sin(t / ${seconds}.0::float8 + line)`;
+/** A float of so many decimals: the quotient is the double that is nearest to them. */
+const digits = (count: number, value: string): string => `round((${value}) * 1e${count}) / 1e${count}`;
 const SYMBOL = `'S' || lpad(`;
 
 /** Metrics, as many as the field has in a large shop. */
@@ -38,7 +40,7 @@ const PARTS: readonly Part[] = [
     share: 1,
     ddl: `metric_name varchar(100) not null, metric_value double precision not null, metric_unit varchar(20), ${common}`,
     columns: 'metric_name, metric_value, metric_unit',
-    values: `'metric_' || lpad(line::text, 2, '0'), round((50 + 30 * ${wave(7000)} + 5 * ${NOISE})::numeric, 2), '%'`,
+    values: `'metric_' || lpad(line::text, 2, '0'), ${digits(2, `50 + 30 * ${wave(7000)} + 5 * ${NOISE}`)}, '%'`,
     keys: `select 'metric_' || lpad(i::text, 2, '0') from generate_series(0, ${METRICS - 1}) i`,
   },
   {
@@ -63,8 +65,8 @@ const PARTS: readonly Part[] = [
       ${common}`,
     columns: 'symbol, strategy_id, pnl, win_rate, drawdown, execution_time, trade_count',
     values: `${SYMBOL}(line / 2)::text, 4, '0') || '/USDT', (array['momentum', 'carry'])[1 + line % 2],
-      round((100 * (${NOISE} - 0.48))::numeric, 2), (${NOISE} > 0.48)::int, greatest(0, round((100 * (0.48 - ${NOISE}))::numeric, 2)),
-      round((${NOISE} * 2)::numeric, 3), 1`,
+      ${digits(2, `100 * (${NOISE} - 0.48)`)}, (${NOISE} > 0.48)::int, greatest(0, ${digits(2, `100 * (0.48 - ${NOISE})`)}),
+      ${digits(3, `${NOISE} * 2`)}, 1`,
     keys: `select ${SYMBOL}i::text, 4, '0') || '/USDT' from generate_series(0, ${TRADED - 1}) i`,
   },
   {
@@ -75,26 +77,22 @@ const PARTS: readonly Part[] = [
       predicted_pnl double precision, features jsonb, ${common}`,
     columns: 'symbol, signal_type, confidence, predicted_pnl',
     values: `${SYMBOL}(line / 2)::text, 4, '0') || '/USDT', (array['buy', 'sell'])[1 + line % 2],
-      round((0.5 + 0.3 * ${wave(9000)} + 0.2 * ${NOISE})::numeric, 4), case when i % 3 = 0 then round((${NOISE} * 50)::numeric, 2) end`,
+      ${digits(4, `0.5 + 0.3 * ${wave(9000)} + 0.2 * ${NOISE}`)}, case when i % 3 = 0 then ${digits(2, `${NOISE} * 50`)} end`,
     keys: `select ${SYMBOL}i::text, 4, '0') || '/USDT' from generate_series(0, ${TRADED - 1}) i`,
   },
 ];
 
-/** Indexes of the field; the metrics have none but their key, for their table is the dashboard's own. */
-const INDEXES = [
-  'on funding_rates (symbol, exchange, "timestamp" desc)',
-  'on funding_rates ("timestamp" desc)',
-  'on signal_predictions (symbol, "timestamp" desc)',
-  'on signal_predictions (confidence desc, "timestamp" desc)',
-  'on performance_metrics (symbol, strategy_id, "timestamp" desc)',
-  'on performance_metrics (pnl, drawdown, "timestamp" desc)',
-];
+/** Indexes of the field, by stream; the metrics have none but their key, for their table is the dashboard's own. */
+const INDEXES: Partial<Record<StreamName, readonly string[]>> = {
+  funding_rates: ['(symbol, exchange, "timestamp" desc)', '("timestamp" desc)'],
+  signal_predictions: ['(symbol, "timestamp" desc)', '(confidence desc, "timestamp" desc)'],
+  performance_metrics: ['(symbol, strategy_id, "timestamp" desc)', '(pnl, drawdown, "timestamp" desc)'],
+};
 
 const WEEK_SECONDS = 7 * 86_400;
-const ROWS_A_STATEMENT = 1_000_000;
-
-/** The streams that are loaded. */
-export const LOADED: readonly StreamName[] = PARTS.map(({ stream }) => stream);
+const ROWS_A_STATEMENT = 500_000;
+/** Connections that load side by side. */
+const LOADERS = 2;
 
 /** Every key of a stream of the data set. */
 export async function keysOf(client: pg.Client, stream: StreamName): Promise<readonly string[]> {
@@ -104,9 +102,26 @@ export async function keysOf(client: pg.Client, stream: StreamName): Promise<rea
   return rows.map(({ key }) => key);
 }
 
+/** How many rows are loaded into which tables. */
+export interface Extent {
+  readonly rows: number;
+  /** Streams that are loaded; null: all of the data set. */
+  readonly streams: readonly StreamName[] | null;
+}
+
+/** What of the data set an extent covers. */
+export function streamsOf({ streams }: Extent): readonly StreamName[] {
+  return PARTS.map(({ stream }) => stream).filter((stream) => streams?.includes(stream) ?? true);
+}
+
+/** The name of a database of this extent. */
+export function nameOf(what: string, { rows, streams }: Extent): string {
+  return ['bench', what, rows, ...(streams ?? [])].join('_');
+}
+
 /** Makes a database with the rows and no trace of the dashboard, where it is not there yet; answers its name. */
-export async function loadedDatabase(place: Place, rows: number): Promise<string> {
-  const name = `bench_loaded_${rows}`;
+export async function loadedDatabase(place: Place, extent: Extent): Promise<string> {
+  const name = nameOf('loaded', extent);
   const admin = await place.connect('postgres');
   try {
     const { rowCount } = await admin.query('select from pg_database where datname = $1', [name]);
@@ -114,14 +129,24 @@ export async function loadedDatabase(place: Place, rows: number): Promise<string
     const draft = `${name}_draft`;
     await admin.query(`drop database if exists ${draft} with (force)`);
     await admin.query(`create database ${draft} template template0`);
-    const client = await place.connect(draft);
+    const clients = await Promise.all(Array.from({ length: LOADERS }, () => place.connect(draft)));
     try {
-      await load(client, rows);
+      await load(clients, extent);
     } finally {
-      await client.end();
+      await Promise.all(clients.map((client) => client.end()));
     }
-    await admin.query(`alter database ${draft} rename to ${name}`);
+    await renameDatabase(place, draft, name);
     return name;
+  } finally {
+    await admin.end();
+  }
+}
+
+/** Gives a database another name. Nobody may be connected to it. */
+export async function renameDatabase(place: Place, from: string, to: string): Promise<void> {
+  const admin = await place.connect('postgres');
+  try {
+    await admin.query(`alter database ${pg.escapeIdentifier(from)} rename to ${pg.escapeIdentifier(to)}`);
   } finally {
     await admin.end();
   }
@@ -140,51 +165,68 @@ export async function copyDatabase(place: Place, from: string, to: string): Prom
   }
 }
 
-async function load(client: pg.Client, rows: number): Promise<void> {
-  await client.query('set synchronous_commit = off');
+async function load(clients: readonly pg.Client[], extent: Extent): Promise<void> {
+  const [client] = clients;
+  if (client === undefined) return;
+  const loaded = streamsOf(extent);
+  for (const each of clients) await each.query('set synchronous_commit = off');
   await client.query(
     'create table bench_parts (stream text primary key, began timestamptz, step interval, made bigint)',
   );
-  for (const part of PARTS) {
-    const count = Math.round(rows * part.share);
+  for (const part of PARTS.filter(({ stream }) => loaded.includes(stream))) {
+    const count = Math.round(extent.rows * part.share);
     await client.query(
       `create table ${part.stream} (id serial not null, "timestamp" timestamptz not null, ${part.ddl});
        insert into bench_parts values ('${part.stream}', now() - interval '7 days', make_interval(secs => ${WEEK_SECONDS / count}), 0)`,
     );
-    await append(client, part);
+    await append(clients, part);
+    // First the map of what all can see, then indexes: the other way round both would be read.
+    await client.query(`vacuum analyze ${part.stream}`);
+    await client.query(`set maintenance_work_mem = '1GB'`);
     await client.query(`alter table ${part.stream} add primary key (id)`);
+    for (const columns of INDEXES[part.stream] ?? []) {
+      await client.query(`create index on ${part.stream} ${columns}`);
+    }
   }
-  for (const index of INDEXES) await client.query(`create index ${index}`);
-  await client.query('vacuum analyze');
 }
 
 /** Goes on with every line up to now, as if the pipeline had written all the time; answers how many rows that were. */
-export async function topUp(client: pg.Client): Promise<number> {
+export async function topUp(client: pg.Client, extent: Extent): Promise<number> {
+  const loaded = streamsOf(extent);
   let made = 0;
-  for (const part of PARTS) made += await append(client, part);
+  for (const part of PARTS.filter(({ stream }) => loaded.includes(stream))) made += await append([client], part);
   return made;
 }
 
-async function append(client: pg.Client, { stream, lines, columns, values }: Part): Promise<number> {
+/** Writes what is due of a table, a stretch at a time: neighbours may change places, rows far apart do not. */
+async function append(clients: readonly pg.Client[], { stream, lines, columns, values }: Part): Promise<number> {
+  const [client] = clients;
+  if (client === undefined) return 0;
   const { rows } = await client.query<{ made: number; due: number }>(
     `select made::int, floor(extract(epoch from now() - began) / extract(epoch from step))::int as due
      from bench_parts where stream = $1`,
     [stream],
   );
   const [{ made, due } = { made: 0, due: 0 }] = rows;
-  for (let from = made; from < due; from += ROWS_A_STATEMENT) {
-    const to = Math.min(due, from + ROWS_A_STATEMENT);
-    await client.query(
-      `insert into ${stream} ("timestamp", created_at, ${columns})
-       select at, at, ${values}
-       from bench_parts, generate_series($1::bigint, $2::bigint) i,
-         lateral (select began + i * step as at) moment,
-         lateral (select extract(epoch from at)::float8 as t, (i % ${lines})::int as line) place
-       where stream = '${stream}'`,
-      [from, to - 1],
-    );
-    await client.query('update bench_parts set made = $2 where stream = $1', [stream, to]);
-    if (due - made >= ROWS_A_STATEMENT) console.error(`${stream}: ${to} of ${due} rows`);
-  }
+  let next = made;
+  const work = async (own: pg.Client): Promise<void> => {
+    while (next < due) {
+      const from = next;
+      const to = Math.min(due, from + ROWS_A_STATEMENT);
+      next = to;
+      await own.query(
+        `insert into ${stream} ("timestamp", created_at, ${columns})
+         select at, at, ${values}
+         from bench_parts, generate_series($1::bigint, $2::bigint) i,
+           lateral (select began + i * step as at) moment,
+           lateral (select extract(epoch from at)::float8 as t, (i % ${lines})::int as line) place
+         where stream = '${stream}'`,
+        [from, to - 1],
+      );
+      if (due - made >= ROWS_A_STATEMENT) console.error(`${stream}: ${to} of ${due} rows`);
+    }
+  };
+  await Promise.all(clients.map(work));
+  await client.query('update bench_parts set made = $2 where stream = $1', [stream, due]);
   return due - made;
 }

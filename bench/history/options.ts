@@ -1,8 +1,10 @@
-/** What the benchmarks of the past are told on the command line: `--rows N --database URL --restart COMMAND --keep`. */
+/** What the benchmarks of the past are told on the command line: `--rows N --streams NAMES --database URL --restart COMMAND --keep`. */
 import { parseArgs } from 'node:util';
+import { isStreamName } from '../../shared/streams.ts';
+import type { Extent } from './dataset.ts';
 
 /** Where a benchmark takes its rows from, and how many they are. */
-export interface HistoryOptions {
+export interface HistoryOptions extends Extent {
   /** Rows of each of the two large tables. */
   readonly rows: number;
   /** A server on which databases may be made; null: one of the benchmark's own. */
@@ -18,6 +20,7 @@ export function historyOptions(usualRows: number): HistoryOptions {
   const { values } = parseArgs({
     options: {
       rows: { type: 'string', default: String(usualRows) },
+      streams: { type: 'string' },
       database: { type: 'string' },
       restart: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -27,10 +30,20 @@ export function historyOptions(usualRows: number): HistoryOptions {
   if (!Number.isSafeInteger(rows) || rows < 10_000) {
     throw new RangeError(`--rows takes a whole number of at least 10000, not ${values.rows}`);
   }
-  return { rows, serverUrl: values.database ?? null, restart: values.restart ?? null, keep: values.keep };
+  const streams = values.streams?.split(',') ?? null;
+  const unknown = streams?.find((name) => !isStreamName(name));
+  if (unknown !== undefined) throw new RangeError(`--streams takes names of streams, not ${unknown}`);
+  return {
+    rows,
+    streams: streams?.filter(isStreamName) ?? null,
+    serverUrl: values.database ?? null,
+    restart: values.restart ?? null,
+    keep: values.keep,
+  };
 }
 
 /** The command that repeats the run; a server's address is left out, for it may carry a password. */
-export function commandOf(name: string, { rows, serverUrl }: HistoryOptions): string {
-  return `npm run bench -- ${name} --rows ${rows}${serverUrl === null ? '' : ' --database URL'}`;
+export function commandOf(name: string, { rows, streams, serverUrl }: HistoryOptions): string {
+  const some = streams === null ? '' : ` --streams ${streams.join()}`;
+  return `npm run bench -- ${name} --rows ${rows}${some}${serverUrl === null ? '' : ' --database URL'}`;
 }
