@@ -57,8 +57,9 @@ export function listenToGestures({ view, bounds, timesOf }: GestureTargets): () 
     const x = place(over, event.clientX);
     presses.set(event.pointerId, { over, kind, startX: x, startZoom: view.zoom.peek(), x });
     pinch = null;
-    // A drag must not mark the page's text.
+    // A drag must not mark the page's text; and whoever presses a chart means it with the next key.
     if (kind !== 'touch') event.preventDefault();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   };
 
   const onMove = (event: PointerEvent): void => {
@@ -153,15 +154,17 @@ export function zoomOfKey(key: string, zoom: Zoom | null, bounds: Bounds): Zoom 
   }
 }
 
-/** Keys act where the focus is on a chart, or on nothing. */
+/** Zooming keys act wherever nothing is typed; arrows and Escape where the focus is on a chart, or on nothing. */
 export function listenToZoomKeys({ view, bounds }: Omit<GestureTargets, 'timesOf'>): () => void {
   const onKey = (event: KeyboardEvent): void => {
+    const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]') !== null) return;
-    const { target } = event;
-    const isOnCharts = target === document.body || (target instanceof HTMLElement && target.closest('.charts, .zoom'));
-    if (!isOnCharts) return;
-    const next = zoomOfKey(event.key, view.zoom.peek(), bounds());
-    if (next === undefined) return;
+    if (!(target instanceof HTMLElement) || target.closest('input, textarea, select') !== null) return;
+    const isOnCharts = target === document.body || target.closest('.charts, .zoom') !== null;
+    if (!isOnCharts && key.length > 1) return;
+    const zoom = view.zoom.peek();
+    const next = zoomOfKey(key, zoom, bounds());
+    if (next === undefined || (next === null && zoom === null)) return;
     view.setZoom(next);
     event.preventDefault();
   };
