@@ -271,11 +271,15 @@ const rows = charts.flatMap((chart) =>
   }),
 );
 publish(
-  'history',
+  options.rows > MOST_COPIED ? 'history-large' : 'history',
   'The past of a chart',
   commandOf('history', options),
-  `${place.description}. ${options.rows} rows of 50 metrics and as many of 1,000 symbols on three exchanges, each over all seven
-days, and a twentieth as many in two further streams, written in order of time. Charts of ${POINTS} buckets of random keys.
+  `${place.description}. ${options.rows} rows of 50 metrics${
+    streams.length === 1
+      ? ''
+      : ' and as many of 1,000 symbols on three exchanges, and a twentieth as many in two further streams'
+  }, over all
+seven days, written in order of time. Charts of ${POINTS} buckets, of random keys.
 
 ## SQL
 
