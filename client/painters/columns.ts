@@ -4,7 +4,7 @@
  */
 import type { PaneLine } from './scene.ts';
 import { columnOf, type Span } from './span.ts';
-import { rowsOf } from './spans.ts';
+import { lowerBound, rowsOf } from './spans.ts';
 
 /** The columns of a line that hold rows, from left to right; all arrays are `count` long. */
 export interface LineColumns {
@@ -25,7 +25,9 @@ export function columnsOf(
 ): LineColumns {
   const { times, values } = line;
   const [start, end] = rowsOf(line, span);
-  const room = end - start;
+  // Each row outside of the span may have a column of its own; within it there are no more columns than pixels.
+  const outside = lowerBound(times, span.from) - start + end - lowerBound(times, span.to);
+  const room = Math.min(end - start, outside + Math.ceil((span.to - span.from) / span.bucketMs));
   const at = new Int32Array(room);
   const first = new Float64Array(room).fill(Number.NaN);
   const least = new Float64Array(room).fill(Number.NaN);
