@@ -10,7 +10,7 @@ import { OWN_SCHEMA } from '../catalogue.ts';
 import type { Part } from '../history-sql.ts';
 import { packCells, packedAll, packedM4, packedStrongest, packWidth } from './m4-sql.ts';
 
-/** SQL texts of one stream. Times are bound as epoch ms; ranges as arrays: `$1` keys, `$2` series, `$3` from, `$4` to. */
+/** SQL texts of one stream. Times are bound as epoch ms; ranges as arrays: `$1` keys, `$2` series, `$3` from, the least first, `$4` to. */
 export interface WindowQueries {
   /** `[range, series, rows, ...pack]` of each range, reduced; `$5` is the bucket in ms, `$6` how many rows stay whole. */
   reduced(part: Part): string;
@@ -48,7 +48,9 @@ function build(stream: StreamDeclaration): WindowQueries {
     line: `${key} = range.key_ and ${series} = range.series_`,
     nameless: `${key} = range.key_ and ${series} is null`,
   };
-  const within = `${TIME} >= ${instant('range.from_')} and ${TIME} < ${instant('range.to_')}`;
+  // The least start is known when the query is planned, and so leaves older chunks of a hypertable out of the plan.
+  const within = `${TIME} >= ${instant('range.from_')} and ${TIME} < ${instant('range.to_')}
+    and ${TIME} >= ${instant('($3::float8[])[1]')}`;
   const rows = (part: Part): { from: string } => ({ from: `${table} where ${conditions[part]} and ${within}` });
   const ranges = `unnest($1::text[], $2::text[], $3::float8[], $4::float8[]) with ordinality
        as range(key_, series_, from_, to_, number_)`;

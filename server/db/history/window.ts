@@ -113,7 +113,7 @@ async function readRaw(
 ): Promise<readonly Piece[]> {
   const pieces: Piece[] = [];
   for (const part of ['key', 'line', 'nameless'] as const) {
-    const own = ranges.filter((range) => range.part === part);
+    const own = ranges.filter((range) => range.part === part).sort((a, b) => a.from - b.from);
     if (own.length === 0) continue;
     const query = windowQueries(stream)[how](part);
     const bound = [
