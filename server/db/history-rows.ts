@@ -9,8 +9,9 @@ import { rowCodec } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { historyQueries } from './history-sql.ts';
 import type { Cells, Queryable } from './queryable.ts';
-import { readCell, readCells, readColumn } from './queryable.ts';
-import { type Edge, HAS_TIME_INDEX, newestQuery, pageQuery, type RowPlace, type RowsScope } from './rows-sql.ts';
+import { readCell, readCells } from './queryable.ts';
+import { BY_TIME, type Edge, newestQuery, pageQuery, type RowPlace, type RowsScope } from './rows-sql.ts';
+import { listKeys } from './symbols.ts';
 
 /** Which rows, newest first by (timestamp, id). */
 export interface RowsRequest {
@@ -50,8 +51,8 @@ export async function* newestRows(
   request: RowsRequest,
 ): AsyncGenerator<readonly StreamRow[]> {
   const codec = rowCodec(stream);
-  const scope = await scopeOf(db, stream, request);
-  for await (const rows of pagesOf(db, stream, scope, request)) {
+  const way = await wayOf(db, stream, request);
+  for await (const rows of pagesOf(db, stream, way, request)) {
     const parsed = rows.flatMap((cells) => codec.parse(cells) ?? []);
     if (parsed.length > 0) yield parsed;
   }
@@ -71,18 +72,40 @@ export function microsOf(epochMs: string): bigint {
   return sign === '-' ? -micros : micros;
 }
 
+/** How rows are read. */
+interface Way {
+  readonly scope: RowsScope;
+  /** Whether reading begins with a short slice of time, because a page of all time would be far to seek. */
+  readonly sliced: boolean;
+  /** Rows of a page, where documents are small. */
+  readonly pageRows: number;
+}
+
 /** The ranges of indexes that hold the rows that are asked for. */
-async function scopeOf(
+async function wayOf(
   db: Queryable,
   stream: StreamDeclaration,
   { key, series }: Pick<RowsRequest, 'key' | 'series'>,
-): Promise<RowsScope> {
-  if (key === null && series === null) {
-    const timed = await readCell(db, { text: HAS_TIME_INDEX }, [quoteIdentifier(stream.table)]);
-    if (timed === 'true') return { kind: 'table' };
+): Promise<Way> {
+  const [[indexed, parted] = []] = await readCells(db, { text: BY_TIME }, [quoteIdentifier(stream.table)]);
+  const [timed, chunked] = [indexed === 'true', parted === 'true'];
+  // In a table of many parts the list of its keys alone takes seconds; a slice of time is a part or a few.
+  if (key === null && (chunked || (timed && series === null))) {
+    return { scope: { kind: 'table', series }, sliced: !timed || series !== null, pageRows: PAGE_ROWS };
   }
+  const scope = await rangesOf(db, stream, { key, series });
+  const ranges = scope.kind === 'keys' ? scope.keys.length : scope.lines.length;
+  const pageRows = Math.min(MOST_PAGE_ROWS, Math.max(PAGE_ROWS, ROWS_A_RANGE * ranges));
+  return { scope, sliced: chunked || ranges > FEW_RANGES, pageRows };
+}
+
+async function rangesOf(
+  db: Queryable,
+  stream: StreamDeclaration,
+  { key, series }: Pick<RowsRequest, 'key' | 'series'>,
+): Promise<Exclude<RowsScope, { kind: 'table' }>> {
   const queries = historyQueries(stream);
-  const keys = key === null ? await readColumn(db, { text: queries.keys }) : [key];
+  const keys = key === null ? await listKeys(db, stream) : [key];
   if (!queries.lineByLine) return { kind: 'keys', keys, series };
   if (series !== null) return { kind: 'lines', lines: keys.map((name) => ({ key: name, series })) };
   const lines = await readCells(db, { text: queries.lines }, [keys]);
@@ -90,11 +113,6 @@ async function scopeOf(
     kind: 'lines',
     lines: lines.flatMap(([name, line]) => (name == null ? [] : [{ key: name, series: line ?? null }])),
   };
-}
-
-function rangesOf(scope: RowsScope): number {
-  if (scope.kind === 'table') return 1;
-  return scope.kind === 'keys' ? scope.keys.length : scope.lines.length;
 }
 
 /** Rows as they were read, and whether there were more within the bounds of the query. */
@@ -126,17 +144,14 @@ async function readPage(
 async function* pagesOf(
   db: Queryable,
   stream: StreamDeclaration,
-  scope: RowsScope,
+  { scope, sliced, pageRows }: Way,
   { from, below, limit }: RowsRequest,
 ): AsyncGenerator<readonly Cells[]> {
-  const ranges = rangesOf(scope);
-  const many = ranges > FEW_RANGES;
-  const pageRows = Math.min(MOST_PAGE_ROWS, Math.max(PAGE_ROWS, ROWS_A_RANGE * ranges));
   let left = limit ?? Number.POSITIVE_INFINITY;
   let edge = below;
   /** At or above everything that is left, in epoch ms; null where nothing is. */
-  let top = many ? await topOf(db, stream, scope, edge) : Number.POSITIVE_INFINITY;
-  let slice = many ? FIRST_SLICE_MS : Number.POSITIVE_INFINITY;
+  let top = sliced ? await topOf(db, stream, scope, edge) : Number.POSITIVE_INFINITY;
+  let slice = sliced ? FIRST_SLICE_MS : Number.POSITIVE_INFINITY;
   while (left > 0 && top !== null) {
     const wanted = Math.min(pageRows, left);
     const all = slice > LONGEST_SLICE_MS || top - slice <= (from ?? Number.NEGATIVE_INFINITY);
@@ -169,7 +184,7 @@ async function topOf(
 ): Promise<number | null> {
   if (below !== null && 'place' in below) return millis(below.place);
   // Of any series where the index does not tell them apart: the newest of a rare one could be far to seek.
-  const sought: RowsScope = scope.kind === 'keys' ? { ...scope, series: null } : scope;
+  const sought: RowsScope = scope.kind === 'lines' ? scope : { ...scope, series: null };
   const { text, values } = newestQuery(stream, { scope: sought, below });
   const newest = await readCell(db, { text }, values);
   return newest === null ? null : Number(newest);

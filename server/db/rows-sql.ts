@@ -22,11 +22,11 @@ export interface Line {
 }
 
 /**
- * What is read: the table as it is, for an index on the time alone; whole keys (of one series where it is named), for an
- * index on key and time; or lines, for an index on key, series and time.
+ * What is read: the table as it is, for an index on the time alone or for parts of the table by time; whole keys, for an
+ * index on key and time; or lines, for an index on key, series and time. Of the first two one series where it is named.
  */
 export type RowsScope =
-  | { readonly kind: 'table' }
+  | { readonly kind: 'table'; readonly series: string | null }
   | { readonly kind: 'keys'; readonly keys: readonly string[]; readonly series: string | null }
   | { readonly kind: 'lines'; readonly lines: readonly Line[] };
 
@@ -82,12 +82,16 @@ export function newestQuery(stream: StreamDeclaration, request: Pick<PageRequest
   return { text: `select (extract(epoch from max(newest.${TIME})) * 1000)::text from (${found}) newest`, values };
 }
 
-/** `[t or f]`: whether rows of any key can be read in order of time by an index. `$1` is the quoted name of the table. */
-export const HAS_TIME_INDEX = `select exists (
+/**
+ * `[whether an index leads with the time, whether the table has parts (a hypertable's chunks are such too)]`, as text.
+ * `$1` is the quoted name of the table.
+ */
+export const BY_TIME = `select exists (
   select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
   where i.indrelid = to_regclass($1) and i.indisvalid and i.indpred is null and m.amname = 'btree'
-    and a.attname = '${TIME_COLUMN.name}')::text`;
+    and a.attname = '${TIME_COLUMN.name}')::text,
+  exists (select from pg_inherits where inhparent = to_regclass($1))::text`;
 
 /** The rows of a scope as `r`; `rows` reads those of one range of an index. */
 function foundRows(
@@ -98,17 +102,17 @@ function foundRows(
 ): string {
   const key = `t.${quoteIdentifier(stream.key.name)}`;
   const series = stream.series === null ? 'null' : `t.${quoteIdentifier(stream.series.name)}`;
-  if (scope.kind === 'table') return `select * from (${rows(`${key} is not null`)}) r`;
+  const named = scope.kind === 'lines' || scope.series === null ? '' : ` and ${series} = ${bind(scope.series)}`;
+  if (scope.kind === 'table') return `select * from (${rows(`${key} is not null${named}`)}) r`;
   if (scope.kind === 'keys') {
-    const named = scope.series === null ? '' : ` and ${series} = ${bind(scope.series)}`;
     return `select r.* from unnest(${bind(scope.keys)}::text[]) as range(key_)
       cross join lateral (${rows(`${key} = range.key_${named}`)}) r`;
   }
-  const named = scope.lines.filter((line) => line.series !== null);
+  const ofSeries = scope.lines.filter((line) => line.series !== null);
   const nameless = scope.lines.filter((line) => line.series === null);
   const keysOf = (lines: readonly Line[]): string => `${bind(lines.map((line) => line.key))}::text[]`;
   const parts = [
-    `select r.* from unnest(${keysOf(named)}, ${bind(named.map((line) => line.series))}::text[]) as range(key_, series_)
+    `select r.* from unnest(${keysOf(ofSeries)}, ${bind(ofSeries.map((line) => line.series))}::text[]) as range(key_, series_)
       cross join lateral (${rows(`${key} = range.key_ and ${series} = range.series_`)}) r`,
   ];
   if (nameless.length > 0) {
@@ -128,7 +132,8 @@ function between({ from, below }: Pick<PageRequest, 'from' | 'below'>, bind: (va
   const { micros, id } = below.place;
   // To the microsecond, at any distance from now, and the same under any time zone and style of dates.
   const time = `(timestamp 'epoch' + ${bind(intervalOf(micros))}::interval) at time zone 'UTC'`;
-  return `${least} and (t.${TIME}, t.${ID}) < (${time}, ${bind(id.toString())}::bigint)`;
+  // Parts of the table are left out by a bound of the time alone.
+  return `${least} and t.${TIME} <= ${time} and (t.${TIME}, t.${ID}) < (${time}, ${bind(id.toString())}::bigint)`;
 }
 
 /** Microseconds as PostgreSQL reads them without rounding: `20468 days 45020.123456 seconds`. */

@@ -11,9 +11,17 @@ export const SYMBOL_STREAMS: readonly StreamDeclaration[] = STREAM_LIST.filter(
   (stream) => stream.key.name === 'symbol',
 );
 
+/** `[t]` where a table has parts: partitions, or a hypertable's chunks. `$1` is its quoted name. */
+const HAS_PARTS = 'select true::text from pg_inherits where inhparent = to_regclass($1) limit 1';
+
 /** Every key of one stream, in order of code units. */
 export async function listKeys(db: Queryable, stream: StreamDeclaration): Promise<readonly string[]> {
-  return [...(await readColumn(db, { text: historyQueries(stream).keys }))].sort();
+  const table = quoteIdentifier(stream.table);
+  const key = quoteIdentifier(stream.key.name);
+  // A skip scan asks every part for every key, 1,000 keys of 170 chunks in 8 s; TimescaleDB has one of its own for DISTINCT.
+  const parted = (await readCell(db, { text: HAS_PARTS }, [table])) !== null;
+  const text = parted ? `select distinct ${key} from ${table}` : historyQueries(stream).keys;
+  return [...(await readColumn(db, { text }))].sort();
 }
 
 /**
