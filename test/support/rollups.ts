@@ -11,7 +11,7 @@ import { m4 } from '../../shared/m4.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 
 /** No hour and no line waits. */
-export const AT_ONCE = { settledMs: 0, quietMs: 0, windowMs: 8 * 24 * HOUR_MS, rowsAtOnce: 150_000 } as const;
+export const AT_ONCE = { settledMs: 0, quietMs: 0, windowMs: 8 * 24 * HOUR_MS, rowsAtOnce: 150_000, rest: 1 } as const;
 
 /** Steps until nothing is left to do. */
 export async function settle(client: pg.Client, rollup: StreamRollup): Promise<void> {

@@ -66,6 +66,7 @@ export class RollupMaintainer {
   readonly #options: MaintainerOptions;
   readonly #end = new AbortController();
   readonly #stepMs: number;
+  readonly #pace: RollupPace;
   #streams: readonly RolledStream[] = [];
   #kept = new Map<StreamName, Kept>();
   #running: Promise<void> | null = null;
@@ -79,6 +80,7 @@ export class RollupMaintainer {
   constructor(options: MaintainerOptions) {
     this.#options = options;
     this.#stepMs = options.stepMs ?? 1000;
+    this.#pace = options.pace ?? USUAL_PACE;
   }
 
   /** Whether this one holds the lock. */
@@ -207,7 +209,7 @@ export class RollupMaintainer {
       const there = this.#kept.get(stream);
       if (there !== undefined) return there;
       const kept: Kept = {
-        rollup: new StreamRollup(STREAMS[stream], this.#options.pace ?? USUAL_PACE, partitioned),
+        rollup: new StreamRollup(STREAMS[stream], this.#pace, partitioned),
         report: new RollupReport(stream, this.#options.log),
         everyMs: partitioned ? Math.max(PARTITIONED_MS, this.#stepMs) : this.#stepMs,
         due: 0,
@@ -217,7 +219,7 @@ export class RollupMaintainer {
     });
   }
 
-  /** One step, and as long a pause as it took. */
+  /** One step, and the rest after it. */
   async #step(client: pg.Client, kept: Kept): Promise<string> {
     const { count } = this.#options;
     const before = performance.now();
@@ -229,7 +231,7 @@ export class RollupMaintainer {
       const more = outcome.kind === 'built' || outcome.kind === 'cleared';
       const now = performance.now();
       kept.due = more ? now : now + kept.everyMs;
-      if (more) await this.#sleep(now - before);
+      if (more) await this.#sleep((now - before) * this.#pace.rest);
       this.#told.delete(kept.rollup.stream.name);
       this.#told.delete('');
       return outcome.kind;

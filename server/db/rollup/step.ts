@@ -30,6 +30,8 @@ export interface RollupPace {
   readonly windowMs: number;
   /** Rows that are packed in one transaction, each counted once a pack that it goes into. */
   readonly rowsAtOnce: number;
+  /** How long it rests after a transaction that had work to do, as a multiple of the time that one took. */
+  readonly rest: number;
 }
 
 export const USUAL_PACE: RollupPace = {
@@ -37,6 +39,7 @@ export const USUAL_PACE: RollupPace = {
   quietMs: 60_000,
   windowMs: WINDOW_MS,
   rowsAtOnce: 80_000,
+  rest: 1,
 };
 
 /** What a step did. */
