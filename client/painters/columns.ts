@@ -27,7 +27,7 @@ export function columnsOf(
   const [start, end] = rowsOf(line, span);
   // Each row outside of the span may have a column of its own; within it there are no more columns than pixels.
   const outside = lowerBound(times, span.from) - start + end - lowerBound(times, span.to);
-  const room = Math.min(end - start, outside + Math.ceil((span.to - span.from) / span.bucketMs));
+  const room = Math.min(end - start, outside + 1 + Math.ceil((span.to - span.from) / span.bucketMs));
   const at = new Int32Array(room);
   const first = new Float64Array(room).fill(Number.NaN);
   const least = new Float64Array(room).fill(Number.NaN);
