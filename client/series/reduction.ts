@@ -1,11 +1,16 @@
 /**
- * Keeps one line as the server would send it, while its rows go on coming: a line with more rows than its window has
+ * Keeps one line as the server would send it, while its rows go on coming: a line with many more rows than its window has
  * buckets holds of each bucket only what can be seen. A reduction of what was reduced before and of the rows since is the
  * reduction of all of them, so that a bucket may be gone over again whenever rows came to it.
  */
 import { bucketStart } from '../../shared/m4.ts';
 import type { Batch, Columns } from './columns.ts';
 
+/**
+ * Rows are left out from so many times the buckets on. A line whose rows are about as many as its buckets would else have
+ * left some out when a page that is loaded then has them all.
+ */
+const SLACK = 2;
 /** The newest bucket, which still grows, is gone over when it has so many rows, and again whenever they have doubled. */
 const OPEN_ROWS = 128;
 
@@ -16,6 +21,7 @@ export class Reduction {
   readonly #bucketMs: number;
   readonly #buckets: number;
   readonly #most: number;
+  /** Whether every bucket is reduced. */
   #isReducing = false;
   /** Before this time (epoch ms) rows may have been left out, from it on none were. */
   #wholeFrom = Number.NEGATIVE_INFINITY;
@@ -25,7 +31,7 @@ export class Reduction {
 
   /**
    * @param choose which rows to keep of whole buckets.
-   * @param buckets how many the window has: a line with no more rows is held whole.
+   * @param buckets how many the window has: a line with no more rows is whole.
    * @param most rows that the line may hold at all. Far more than its window can have: rows that are dated far ahead reach
    *   it, as their buckets have no end. The oldest buckets go then, and the newest rows are shown.
    */
@@ -43,9 +49,9 @@ export class Reduction {
     this.#most = most;
   }
 
-  /** Whether rows are left out: sums over the line are not sums over its rows. */
+  /** Whether rows are left out, or would be of a line that is loaded now: nobody is to take it for all the rows. */
   get isReduced(): boolean {
-    return this.#isReducing;
+    return this.#wholeFrom > Number.NEGATIVE_INFINITY || this.#columns.length > this.#buckets;
   }
 
   /** The line was loaded. @param isReduced whether the server left rows out. */
@@ -63,13 +69,13 @@ export class Reduction {
     this.#columns.slide(from);
     if (this.#wholeFrom > from) return;
     this.#wholeFrom = Number.NEGATIVE_INFINITY;
-    if (this.#columns.length <= this.#buckets) this.#isReducing = false;
+    if (this.#columns.length <= SLACK * this.#buckets) this.#isReducing = false;
   }
 
   /** Rows came, the oldest of which is dated `oldest` (epoch ms). */
   added(oldest: number): void {
     const last = this.#columns.lastTime;
-    if (last === null || (!this.#isReducing && this.#columns.length <= this.#buckets)) return;
+    if (last === null || (!this.#isReducing && this.#columns.length <= SLACK * this.#buckets)) return;
     const from = this.#isReducing
       ? Math.min(bucketStart(oldest, this.#bucketMs), this.#open)
       : Number.NEGATIVE_INFINITY;
