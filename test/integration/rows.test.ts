@@ -169,6 +169,29 @@ describe('a page', () => {
     await client.query('drop index by_time');
   });
 
+  it('is read alike of a table in parts, whose keys nobody lists', async () => {
+    await client.query('alter table anomalies rename to whole');
+    await client.query('create table anomalies (like whole including defaults) partition by range ("timestamp")');
+    await client.query(
+      `create table anomalies_recent partition of anomalies for values from ('2026-01-15 12:00Z') to ('2026-01-15 13:00Z');
+       create table anomalies_other partition of anomalies default;
+       create index on anomalies (symbol, "timestamp" desc)`,
+    );
+    await insertRandom(seeded(6), 'anomalies', 400, 700);
+    const read = async (query: string) => idsIn(await pages(`/api/streams/anomalies/rows?limit=60${query}`));
+    expect(await read('')).toEqual(await idsOf('anomalies'));
+    expect(await read('&series=e1')).toEqual(await idsOf('anomalies', `data_type = 'e1'`));
+    expect(await read('&key=K1/USDT')).toEqual(await idsOf('anomalies', `symbol = 'K1/USDT'`));
+    expect(await read('&key=K1/USDT&series=e1')).toEqual(
+      await idsOf('anomalies', `symbol = 'K1/USDT' and data_type = 'e1'`),
+    );
+    const { keys } = (await get('/api/streams/anomalies/keys')).json();
+    const { rows } = await client.query<{ symbol: string }>('select distinct symbol from anomalies');
+    expect(keys).toEqual(rows.map(({ symbol }) => symbol).sort());
+    await client.query('drop table anomalies');
+    await client.query('alter table whole rename to anomalies');
+  });
+
   it('has rows whose series is null, and none of infinite time', async () => {
     await client.query('alter table performance_metrics alter column strategy_id drop not null');
     await client.query(

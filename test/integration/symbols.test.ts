@@ -1,16 +1,19 @@
 /** Lists of keys that are kept in memory: the same as the tables' at any moment, though the feed is behind. */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { KnownKeys } from '../../server/db/known-keys.ts';
 import { Runs } from '../../server/db/run.ts';
 import type { Position } from '../../server/feed/ports.ts';
 import { parseSnapshot } from '../../server/feed/position.ts';
 import { STREAM_LIST, STREAMS } from '../../shared/streams.ts';
+import { startDashboard } from '../support/dashboard.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { restApp } from '../support/rest.ts';
 
 const { anomalies } = STREAMS;
 const RESCAN_MS = 300_001;
+const listed = z.object({ symbols: z.array(z.string()) });
 
 let database: TestDatabase;
 let client: pg.Client;
@@ -165,5 +168,21 @@ describe('GET /api/symbols', () => {
     rest.status.streams.set('funding_rates', { state: 'off', reason: 'r', mend: 'm' });
     expect(await get('/api/symbols')).toEqual({ symbols: ['A'] });
     await rest.close();
+  });
+
+  it('has a symbol as soon as its row is committed, in the whole service', async () => {
+    const dashboard = await startDashboard(database.url, { DASHBOARD_TICK_SECONDS: '60' });
+    try {
+      const ask = async (path: string): Promise<unknown> => (await fetch(`${dashboard.url}${path}`)).json();
+      await expect.poll(() => ask('/api/health'), { timeout: 30_000 }).toMatchObject({ status: 'healthy' });
+      for (const symbol of ['C', 'A', 'B']) {
+        await insert(symbol);
+        const { symbols } = listed.parse(await ask('/api/symbols'));
+        expect(symbols).toContain(symbol);
+        expect(symbols).toEqual([...symbols].sort());
+      }
+    } finally {
+      await dashboard.stop();
+    }
   });
 });
