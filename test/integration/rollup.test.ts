@@ -357,6 +357,20 @@ describe('what voids everything', () => {
     expect(await checked()).toMatchObject({ packs: 3 });
   });
 
+  it('more rows than can be gone through in time void them, instead of being tried for ever', async () => {
+    await write({ rows: 5 });
+    const blocker = await db.connect();
+    await blocker.query('begin; lock table alphapulse_dashboard.rollup_touched in access exclusive mode');
+    await client.query('set statement_timeout = 500');
+    const rollup = new StreamRollup(METRICS, AT_ONCE);
+    await expect(rollup.step(client)).rejects.toMatchObject({ code: '57014' });
+    await blocker.query('rollback');
+    await client.query('reset statement_timeout');
+    expect(await count('rollup_state')).toBe(0);
+    await settle(client, rollup);
+    expect(await checked()).toMatchObject({ packs: 3 });
+  });
+
   it('hours that grow old take their packs with them', async () => {
     const rollup = new StreamRollup(METRICS, { ...AT_ONCE, windowMs: 24 * HOUR_MS });
     await settle(client, rollup);

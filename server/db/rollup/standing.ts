@@ -29,7 +29,7 @@ export interface RollupStanding {
   readonly rewritten: boolean;
 }
 
-/** Reads where a stream's rollups stand; `settledMs` and `windowMs` say which hours there are to be (see `hoursDue`). */
+/** Reads where a stream's rollups stand; of the hours that were examined it counts those of the last `windowMs`. */
 export async function readRollupStanding(
   db: Queryable,
   stream: StreamDeclaration,
