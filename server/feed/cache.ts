@@ -48,8 +48,8 @@ export interface CacheUsage {
 /** About what an array's slot and a short string take in memory. */
 const NUMBER_BYTES = 8;
 const FRAGMENT_BYTES = 40;
-/** Text, the bytes made of it, and those compressed, for each character. */
-const TEXT_BYTES = 2.2;
+/** Text, the blocks that it is put together of, the bytes made of it, and those compressed, for each character. */
+const TEXT_BYTES = 3.2;
 /** What even an empty channel takes. */
 const ENTRY_BYTES = 1000;
 

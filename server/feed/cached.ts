@@ -7,6 +7,7 @@ import type { CacheEntry, Dropped, HistoryCache } from './cache.ts';
 import type { SharedText } from './frames.ts';
 import {
   advanceChannel,
+  encodeShown,
   hasRows,
   isComplete,
   isSame,
@@ -241,7 +242,7 @@ export class StreamCache {
     const channel = showChannel(kept, shown);
     let { encoded } = entry;
     if (encoded === null || !isSame(encoded.shown, shown)) {
-      const body = { text: encodeBody(this.#stream, channel) };
+      const body = { text: encodeBody(this.#stream, channel, encodeShown(shown)) };
       encoded = { shown, body, ready: this.#prepare(body) };
       entry.encoded = encoded;
       if (this.#cache.get(name) === entry) this.#cache.put(name, entry);

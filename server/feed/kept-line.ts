@@ -7,6 +7,8 @@ import { bucketStart } from '../../shared/m4.ts';
 import { isScatter, keeperOf, mostPoints } from '../../shared/reduce.ts';
 import type { StreamRow } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
+import type { LineText } from './line-text.ts';
+import { sharedText } from './line-text.ts';
 import type { ReducedLine } from './reduced.ts';
 import type { Window } from './window.ts';
 
@@ -17,6 +19,8 @@ export interface KeptLine extends Omit<ReducedLine, 'arrived'> {
   readonly total: number;
   /** When rows were written, the newest that counts and those that lie too far in the future to be believed yet; epoch ms. */
   readonly written: readonly number[];
+  /** What was encoded of it. */
+  readonly text: LineText;
 }
 
 /** A row as it is put into a line: JSON fragments of each value column. */
@@ -44,7 +48,7 @@ export function keepLine(line: ReducedLine): KeptLine {
   const { arrived, ...rest } = line;
   const reduced = line.starts.length > 0;
   const total = reduced ? line.counts.reduce((sum, count) => sum + count, 0) : line.times.length;
-  return { ...rest, reduced, total, written: arrived === null ? [] : [arrived] };
+  return { ...rest, reduced, total, written: arrived === null ? [] : [arrived], text: { blocks: [] } };
 }
 
 /** The epoch ms at which a line's newest row was written, as far as that is known at `now` and believed. */
@@ -125,7 +129,7 @@ function writtenAfter(
 }
 
 /** What a merge makes of a line. */
-type Merged = Rows & Pick<KeptLine, 'reduced' | 'total' | 'starts' | 'counts'>;
+type Merged = Rows & Pick<KeptLine, 'reduced' | 'total' | 'starts' | 'counts' | 'text'>;
 
 function mergeWhole(
   stream: StreamDeclaration,
@@ -139,11 +143,12 @@ function mergeWhole(
   const all = new RowBuilder(line, first, split);
   all.merge(line, split, line.times.length, fresh);
   const total = all.times.length;
-  if (total <= window.buckets) return { ...all.rows, reduced: false, total, starts: [], counts: [] };
+  const text = sharedText(line.text, first, split);
+  if (total <= window.buckets) return { ...all.rows, reduced: false, total, starts: [], counts: [], text };
   const buckets = countBuckets(all.times, window.bucketMs);
   const kept = new RowBuilder(all.rows, 0, 0);
   kept.pick(all.rows, keep(stream, all.rows, window.bucketMs));
-  return { ...kept.rows, reduced: true, total, ...buckets };
+  return { ...kept.rows, reduced: true, total, ...buckets, text: { blocks: [] } };
 }
 
 function mergeReduced(
@@ -159,6 +164,7 @@ function mergeReduced(
   const end = line.times.length;
   const edgeOf = ({ time }: FreshRow): number => bucketStart(time, bucketMs);
   let done = fresh[0] === undefined ? end : Math.max(first, lowerBound(line.times, edgeOf(fresh[0])));
+  const text = sharedText(line.text, first, done);
   const merged = new RowBuilder(line, first, done);
   for (let at = 0; at < fresh.length; ) {
     const start = bucketStart(fresh[at]?.time ?? 0, bucketMs);
@@ -176,7 +182,7 @@ function mergeReduced(
   }
   merged.append(line, done, end);
   const total = counts.reduce((sum, count) => sum + count, 0);
-  return { ...merged.rows, reduced: true, total, starts, counts };
+  return { ...merged.rows, reduced: true, total, starts, counts, text };
 }
 
 function addCount(starts: number[], counts: number[], start: number, rows: number): void {

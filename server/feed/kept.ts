@@ -6,6 +6,7 @@ import type { StreamRow } from '../../shared/rows.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import type { KeptLine } from './kept-line.ts';
 import { advanceLine, arrivedAt, isThinned, keepLine, lowerBound, type Outgrown } from './kept-line.ts';
+import { encodeRows } from './line-text.ts';
 import type { ReducedChannel, ReducedLine } from './reduced.ts';
 import { MINUTE_MS, MINUTES, MINUTES_AHEAD, minutesFrom, type Window } from './window.ts';
 
@@ -105,6 +106,11 @@ export function isSame(some: readonly ShownLine[], others: readonly ShownLine[])
   );
 }
 
+/** The JSON of the rows that are seen of each line, for `encodeBody`. */
+export function encodeShown(shown: readonly ShownLine[]): readonly (readonly string[])[] {
+  return shown.map(({ line, first }) => encodeRows(line, first, line.text));
+}
+
 /** What is seen of a channel at the time that it stands at. */
 export function showChannel(channel: KeptChannel, shown: readonly ShownLine[]): ReducedChannel {
   const { key, now, window, minutes } = channel;
@@ -136,7 +142,7 @@ export function hasRows({ lines, window }: KeptChannel): boolean | null {
   return unknown ? null : false;
 }
 
-function cut({ reduced, total, written, ...line }: KeptLine, first: number): Omit<ReducedLine, 'arrived'> {
+function cut({ reduced, total, written, text, ...line }: KeptLine, first: number): Omit<ReducedLine, 'arrived'> {
   if (first === 0) return line;
   return {
     ...line,

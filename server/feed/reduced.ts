@@ -40,10 +40,12 @@ export interface ReducedChannel {
 
 /** The JSON object of a line's columns: `timestamp` first, then the values as they are declared. */
 export function encodeColumns(stream: StreamDeclaration, { times, columns }: ReducedLine): string {
-  const values = stream.values.map(
-    ({ name }, index) => `${JSON.stringify(name)}:[${(columns[index] ?? []).join(',')}]`,
-  );
-  return `{${[`${JSON.stringify(TIME_COLUMN.name)}:[${times.join(',')}]`, ...values].join(',')}}`;
+  return encodeTexts(stream, [times.join(','), ...columns.map((column) => column.join(','))]);
+}
+
+function encodeTexts(stream: StreamDeclaration, texts: readonly string[]): string {
+  const names = [TIME_COLUMN, ...stream.values].map(({ name }) => JSON.stringify(name));
+  return `{${names.map((name, index) => `${name}:[${texts[index] ?? ''}]`).join(',')}}`;
 }
 
 /** A snapshot frame's JSON from its member `"from"` to the closing brace. */
@@ -56,13 +58,24 @@ export function encodeSpan({ from, to, minutes }: ReducedChannel): string {
   return `"from":${from},"to":${to},"minutes":${JSON.stringify(minutes)}`;
 }
 
-/** What of it changes with its rows alone: from its member `"reduced"` to the closing brace. */
-export function encodeBody(stream: StreamDeclaration, channel: ReducedChannel): string {
-  const lines = channel.lines.map(
-    (line) =>
-      `{"name":${JSON.stringify(line.name)},"columns":${encodeColumns(stream, line)},` +
-      `"arrived":${line.arrived},"spacing_ms":${line.spacingMs}}`,
-  );
+/**
+ * What of it changes with its rows alone: from its member `"reduced"` to the closing brace.
+ *
+ * @param texts for each line, where that is at hand, the JSON of its times and of each column, without brackets.
+ */
+export function encodeBody(
+  stream: StreamDeclaration,
+  channel: ReducedChannel,
+  texts: readonly (readonly string[])[] = [],
+): string {
+  const lines = channel.lines.map((line, index) => {
+    const own = texts[index];
+    const columns = own === undefined ? encodeColumns(stream, line) : encodeTexts(stream, own);
+    return (
+      `{"name":${JSON.stringify(line.name)},"columns":${columns},` +
+      `"arrived":${line.arrived},"spacing_ms":${line.spacingMs}}`
+    );
+  });
   return (
     `"reduced":${channel.reduced},"bucket_ms":${channel.reduced ? channel.bucketMs : null},"rows_total":${channel.rowsTotal},` +
     `"series":[${lines.join(',')}]}`

@@ -120,14 +120,15 @@ describe('history that is kept', () => {
   it('F2 F4 is what would be read at the same place of the feed, whatever came since', async () => {
     let hits = 0;
     const dropped = new Set<string>();
-    for (const seed of seeds(60)) {
+    for (const seed of seeds(40)) {
       await withSeed(seed, FILE, async () => {
         const random = seeded(seed);
         const stream = pick(random, Object.values(STREAMS));
         const log = random() < 0.2 ? { ...AMPLE, rows: 40 } : AMPLE;
         const scene = new Scene(stream, { limit: random() < 0.2 ? 20_000 : 1e9, log });
         const pictures = [randomPicture(random), randomPicture(random)];
-        scene.write(random, Math.floor(random() * 300));
+        // Long lines are encoded in blocks.
+        scene.write(random, Math.floor(random() * (random() < 0.2 ? 5000 : 300)));
         for (let step = 0; step < 60; step += 1) {
           const kind = random();
           if (kind < 0.35) scene.write(random, 1 + Math.floor(random() * 3));
@@ -148,7 +149,7 @@ describe('history that is kept', () => {
     }
     // A property that nothing was tried on holds always.
     if (process.env.SEED === undefined) {
-      expect(hits).toBeGreaterThan(500);
+      expect(hits).toBeGreaterThan(300);
       expect([...dropped]).toEqual(expect.arrayContaining(['line', 'time', 'age', 'room', 'log']));
     }
   }, 60_000);
