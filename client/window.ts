@@ -24,21 +24,25 @@ export function lead(view: StreamView, now: number): number {
   return most;
 }
 
-/** The view without the rows after `to` (epoch ms): those that a paused picture does not show yet, or stray ones. */
-export function until(view: StreamView, to: number): StreamView {
-  const isWhole = view.channels.every((channel) => channel.lines.every((line) => (line.times.at(-1) ?? to) <= to));
+/**
+ * The view without the rows after `to`: those that a paused picture does not show yet, or stray ones; and without those
+ * before `from`, which a page that is loaded now would not have. Epoch ms.
+ */
+export function until(view: StreamView, to: number, from = Number.NEGATIVE_INFINITY): StreamView {
+  const isWhole = view.channels.every((channel) =>
+    channel.lines.every(({ times }) => (times.at(-1) ?? to) <= to && (times[0] ?? from) >= from),
+  );
   if (isWhole) return view;
-  return { ...view, channels: view.channels.map((channel) => channelUntil(channel, to)) };
+  return { ...view, channels: view.channels.map((channel) => channelWithin(channel, from, to)) };
 }
 
-function channelUntil(channel: ChannelView, to: number): ChannelView {
-  return { ...channel, lines: channel.lines.map((line) => lineUntil(line, to)) };
+function channelWithin(channel: ChannelView, from: number, to: number): ChannelView {
+  return { ...channel, lines: channel.lines.map((line) => lineWithin(line, from, to)) };
 }
 
-function lineUntil(line: LineView, to: number): LineView {
+function lineWithin(line: LineView, from: number, to: number): LineView {
   // Equal times stay: the bound is the last instant that is shown.
-  const end = lowerBound(line.times, to + 0.001);
-  if (end === line.times.length) return line;
-  const columns = Object.entries(line.columns).map(([name, values]) => [name, values.subarray(0, end)] as const);
-  return { ...line, times: line.times.subarray(0, end), columns: Object.fromEntries(columns) };
+  const part = [lowerBound(line.times, from), lowerBound(line.times, to + 0.001)] as const;
+  const columns = Object.entries(line.columns).map(([name, values]) => [name, values.subarray(...part)] as const);
+  return { ...line, times: line.times.subarray(...part), columns: Object.fromEntries(columns) };
 }

@@ -75,7 +75,7 @@ export function framed(store: Store, view: StreamView, columns?: number): Framed
   const ahead = lead(view, store.now.peek());
   const to = edgeAfter(store.viewNow.peek() + ahead, bucketMs);
   const span = spanOf(to, bucketMs, columns ?? Math.ceil(RANGE_MS[view.range] / bucketMs));
-  return { view: until(view, span.to), span, ahead };
+  return { view: until(view, span.to, columns === undefined ? undefined : span.from), span, ahead };
 }
 
 /** What is held is shown at once, however coarse it is for the zoom; the lens has the finer rows, once they have come. */
