@@ -27,12 +27,22 @@ export async function weigh(session: CDPSession): Promise<Weight> {
   return { heap: usedSize, arrays: backingStorageSize ?? Number.NaN, nodes };
 }
 
-/** Rows that a page's store holds, and the newest time of each stream (epoch ms). */
-export async function held(page: Page): Promise<{ rows: number; newest: Readonly<Record<string, number>> }> {
+/** What a page's store holds, by stream. */
+export interface Held {
+  /** Rows of all streams. */
+  readonly rows: number;
+  /** The newest time, epoch ms. */
+  readonly newest: Readonly<Record<string, number>>;
+  /** Time of a pixel column in ms, at which the rows are reduced. */
+  readonly bucketMs: Readonly<Record<string, number>>;
+}
+
+/** Reads what a page's store holds. */
+export async function held(page: Page): Promise<Held> {
   return await page.evaluate(
     (names) => {
       interface Shape {
-        stream(name: string): { peek(): { channels: { lines: { times: Float64Array }[] }[] } };
+        stream(name: string): { peek(): { bucketMs: number; channels: { lines: { times: Float64Array }[] }[] } };
       }
       const isStore = (value: object): value is Shape =>
         ['stream', 'counts', 'setChartWidth'].every((name) => typeof Reflect.get(value, name) === 'function');
@@ -56,15 +66,18 @@ export async function held(page: Page): Promise<{ rows: number; newest: Readonly
       Reflect.set(window, 'benchStore', store);
       let rows = 0;
       const newest: Record<string, number> = {};
+      const bucketMs: Record<string, number> = {};
       for (const name of names) {
-        for (const { lines } of store.stream(name).peek().channels) {
+        const view = store.stream(name).peek();
+        bucketMs[name] = view.bucketMs;
+        for (const { lines } of view.channels) {
           for (const { times } of lines) {
             rows += times.length;
             newest[name] = Math.max(newest[name] ?? Number.NEGATIVE_INFINITY, times[times.length - 1] ?? Number.NaN);
           }
         }
       }
-      return { rows, newest };
+      return { rows, newest, bucketMs };
     },
     STREAM_LIST.map(({ name }) => name),
   );
@@ -72,7 +85,7 @@ export async function held(page: Page): Promise<{ rows: number; newest: Readonly
 
 type Row = PageStore['charts'][string]['rows'][number];
 
-/** How two pages' rows compare over the window that both show, at the fineness of the fresh one. */
+/** How two pages' rows compare over the window that both show. */
 export interface Likeness {
   readonly lines: number;
   readonly rows: number;
@@ -81,28 +94,24 @@ export interface Likeness {
 }
 
 /**
- * Compares what both pages hold, each reduced to the buckets of the fresh one: a page that has more than it needs shows the
+ * Compares what both pages hold, reduced to the pixel columns of their charts: a page that has more than it needs shows the
  * same picture.
- *
- * @param buckets width of the buckets of the fresh page's snapshots, by `"stream" "key"`; null where they came whole.
  */
-export async function compareHeld(
-  old: Page,
-  fresh: Page,
-  rangeMs: number,
-  buckets: ReadonlyMap<string, number | null>,
-): Promise<Likeness> {
+export async function compareHeld(old: Page, fresh: Page, rangeMs: number): Promise<Likeness> {
   const [before, after] = await Promise.all([readStore(old, rangeMs), readStore(fresh, rangeMs)]);
+  const [widthsBefore, widthsAfter] = await Promise.all([held(old), held(fresh)]);
   const differences: string[] = [];
   let [lines, rows] = [0, 0];
   for (const stream of STREAM_LIST) {
+    const width = widthsAfter.bucketMs[stream.name] ?? Number.NaN;
+    const widthBefore = widthsBefore.bucketMs[stream.name];
+    if (widthBefore !== width) differences.push(`${stream.name}: pixel columns of ${widthBefore} and ${width} ms`);
     const [left, right] = [linesOf(before, stream), linesOf(after, stream)];
+    // The first pixel column that lies whole within the window.
+    const from = Math.ceil(Math.max(before.from, after.from) / width) * width;
     for (const name of new Set([...left.keys(), ...right.keys()])) {
-      const key = left.get(name)?.[0]?.key ?? right.get(name)?.[0]?.key ?? '';
-      const width = buckets.get(`"${stream.name}" ${JSON.stringify(key)}`) ?? null;
-      const from = firstEdge(Math.max(before.from, after.from), width);
-      const shown = (all: readonly Row[] | undefined): string[] => reduced(stream, all ?? [], from, width);
-      const [a, b] = [shown(left.get(name)), shown(right.get(name))];
+      const [a, b] = [left.get(name), right.get(name)].map((line) => reduced(stream, line ?? [], from, width));
+      if (a === undefined || b === undefined) continue;
       lines += 1;
       rows += b.length;
       const at = b.findIndex((row, index) => row !== a[index]);
@@ -126,18 +135,11 @@ function linesOf({ charts }: PageStore, stream: StreamDeclaration): Map<string, 
   return lines;
 }
 
-/** The first edge of a bucket that lies whole within the window. */
-function firstEdge(from: number, width: number | null): number {
-  return width === null ? from : Math.ceil(from / width) * width;
-}
-
-function reduced(stream: StreamDeclaration, all: readonly Row[], from: number, width: number | null): string[] {
+function reduced(stream: StreamDeclaration, all: readonly Row[], from: number, width: number): string[] {
   const rows = all.filter(({ time }) => time >= from);
-  const text = ({ time, values }: Row): string => `${time} ${JSON.stringify(values)}`;
-  if (width === null) return rows.map(text);
   const column = (name: string): Float64Array => Float64Array.from(rows, ({ values }) => values[name] ?? Number.NaN);
   const kept = keeperOf(stream)({ times: Float64Array.from(rows, ({ time }) => time), column }, width);
-  return kept.flatMap((index) => rows[index] ?? []).map(text);
+  return kept.flatMap((index) => rows[index] ?? []).map(({ time, values }) => `${time} ${JSON.stringify(values)}`);
 }
 
 /** Pixels of each chart that differ between two pages, and pixels in all. */

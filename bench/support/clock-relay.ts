@@ -17,8 +17,6 @@ export interface ClockRelay {
   /** Rows that were passed on in deltas. */
   readonly rows: number;
   readonly snapshots: number;
-  /** Width of the buckets of each snapshot that passed, by stream and key; null where it was not reduced. */
-  readonly buckets: ReadonlyMap<string, number | null>;
   stop(): Promise<void>;
 }
 
@@ -27,7 +25,6 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
   let told: number | null = null;
   let rows = 0;
   let snapshots = 0;
-  const buckets = new Map<string, number | null>();
   const open = new Set<WebSocket>();
   const server = createServer((incoming, outgoing) => {
     const headers = { ...incoming.headers, host: `127.0.0.1:${serverPort}` };
@@ -62,9 +59,6 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
     if (text.startsWith('{"type":"delta"')) rows += text.split('"timestamp":').length - 1;
     if (text.startsWith('{"type":"snapshot"')) {
       snapshots += 1;
-      const [, stream = '', key = ''] = /"stream":("[^"]*"),"key":("(?:[^"\\]|\\.)*")/.exec(text) ?? [];
-      const width = /"bucket_ms":([\d.]+|null)/.exec(text.slice(0, HEAD))?.[1];
-      buckets.set(`${stream} ${key}`, width === undefined || width === 'null' ? null : Number(width));
     }
     return told === null ? text : text.slice(0, HEAD).replace(TIME, `"time":${told}`) + text.slice(HEAD);
   }
@@ -86,7 +80,6 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
     get snapshots() {
       return snapshots;
     },
-    buckets,
     async stop() {
       for (const socket of open) socket.terminate();
       for (const socket of sockets.clients) socket.terminate();

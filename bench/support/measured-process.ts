@@ -50,6 +50,8 @@ async function start(
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  // A benchmark that fails leaves no server behind.
+  process.once('exit', () => child.kill());
   const port = await readyPort(child, ready);
   const ask = async (what: string): Promise<Usage> => {
     const answer = nextMessage(child);
