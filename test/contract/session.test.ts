@@ -47,6 +47,22 @@ describe('a subscription', () => {
     expect(keys).toEqual(['BTC/USDT', 'SOL/USDT']);
   });
 
+  it('F2 F6 gets no history that was kept of a past which a restored database does not have', async () => {
+    for (let row = 0; row < 3; row += 1) feed.insert('BTC/USDT');
+    feed.pump.tick();
+    await feed.clock.pass(10);
+    const rows = async (): Promise<number | undefined> => {
+      client.say({ ...SUBSCRIBE, keys: ['BTC/USDT'], range: '1h' });
+      await feed.clock.pass(10);
+      return client.feed.frames.findLast((frame) => frame.type === 'snapshot')?.rows_total;
+    };
+    expect(await rows()).toBe(3);
+    feed.database.rewind(1);
+    feed.pump.tick();
+    await feed.clock.pass(10);
+    expect(await rows()).toBe(1);
+  });
+
   it('F2 is replaced by another with its id, and receives all the time', async () => {
     client.say({ ...SUBSCRIBE, keys: ['BTC/USDT'] });
     await feed.clock.pass(10);
