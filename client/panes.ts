@@ -25,6 +25,8 @@ export const NAMES_FROM_WIDTH = 400;
 /** Labels take at most this share of a pane's width. */
 const MOST_GUTTER = 0.42;
 const GUTTER_STEP = 8;
+/** Labels and axes that need less room than before, by no more than this, keep it: another width is another history. */
+const GUTTER_SLACK = 24;
 /** Room for the half of a time label that stands at the plot's right end. */
 const LEAST_GUTTER = 20;
 /** How much of a pane's width its plot has, about: the rest is for axis and labels. */
@@ -64,6 +66,8 @@ export class Panes implements Drawable {
   #columns = 0;
   /** Width of the widest left axis, in CSS pixels. */
   #leftWidth = 0;
+  /** Width of the labels as it was last, with and without names. */
+  readonly #gutters = new Map<boolean, number>();
 
   constructor(options: PanesOptions) {
     this.#options = options;
@@ -90,11 +94,14 @@ export class Panes implements Drawable {
     // Labels, axes and columns decide on each other's width; once they have settled a single pass draws it all.
     for (let pass = 0; pass < MOST_PASSES; pass += 1) {
       const scene = this.#options.scene(this.#columns || this.#guess());
+      // Another font or size of text: no width is worth keeping.
+      if (scene?.palette !== this.#scene?.palette) this.#gutters.clear();
       this.#scene = scene;
       if (scene === null) return;
       if (this.#drawScene(scene)) break;
     }
-    if (this.#columns > 0) this.#options.onColumns(this.#columns);
+    // Until the page's font is there, labels have another width.
+    if (this.#columns > 0 && document.fonts.status === 'loaded') this.#options.onColumns(this.#columns);
   }
 
   /** Draws every pane. Returns whether all of them were laid out as this scene was made for. */
@@ -125,6 +132,7 @@ export class Panes implements Drawable {
       columns = Math.max(columns, plot.columns);
       leftWidth = Math.max(leftWidth, plot.leftNeeded);
     }
+    leftWidth = steady(this.#leftWidth, leftWidth);
     const isSettled = columns === this.#columns && leftWidth === this.#leftWidth;
     this.#columns = columns;
     this.#leftWidth = leftWidth;
@@ -206,6 +214,14 @@ export class Panes implements Drawable {
     const surface = { ctx: this.#measure, palette: scene.palette, ratio: 1 };
     const widths = scene.panes.map((pane) => labelsWidth(surface, pane.lines, withNames && pane.lines.length > 1));
     const widest = Math.max(0, ...widths);
-    return widest === 0 ? LEAST_GUTTER : Math.ceil((widest + 12) / GUTTER_STEP) * GUTTER_STEP;
+    const needed = widest === 0 ? LEAST_GUTTER : Math.ceil((widest + 12) / GUTTER_STEP) * GUTTER_STEP;
+    const gutter = steady(this.#gutters.get(withNames) ?? 0, needed);
+    this.#gutters.set(withNames, gutter);
+    return gutter;
   }
+}
+
+/** The width to have where `before` was had and `needed` is needed. */
+function steady(before: number, needed: number): number {
+  return needed <= before && before - needed <= GUTTER_SLACK ? before : needed;
 }

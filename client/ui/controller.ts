@@ -102,7 +102,8 @@ export function createController(store: Store, name: StreamName): ChartControlle
     layoutOf(recipe.picture(first.view, contextOf(store, first.view, variant.peek(), first.span))),
   );
   /** Pixel columns that history is asked for; 0 where that is not known before the first layout. */
-  let asked = recallColumns(name);
+  let remembered = recallColumns(name);
+  let asked = remembered;
   if (asked > 0) store.setChartWidth(name, asked);
   let drawn = { version: -1, from: 0, until: 0 };
   let cached: { readonly key: string; readonly picture: Picture } | null = null;
@@ -164,10 +165,12 @@ export function createController(store: Store, name: StreamName): ChartControlle
     onColumns: (columns) => {
       const isSettled = source.peek().channels.length > 0;
       // Without rows there are no labels, and the plot is wider than it will be.
-      if (columns === asked || (asked > 0 && !isSettled)) return;
+      if (asked > 0 && !isSettled) return;
+      if (columns !== asked) store.setChartWidth(name, columns);
       asked = columns;
-      store.setChartWidth(name, columns);
-      if (isSettled) rememberColumns(name, columns);
+      if (!isSettled || columns === remembered) return;
+      remembered = columns;
+      rememberColumns(name, columns);
     },
   });
 
