@@ -47,6 +47,7 @@ describe('inspection', () => {
       cursorColumn: false,
       cursorIndex: false,
       doorbell: false,
+      rewritesTold: false,
       readable: true,
       alterable: true,
       owner: db.config.user,
