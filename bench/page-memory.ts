@@ -26,6 +26,8 @@ const RANGE = { name: '24h', ms: 86_400_000 };
 const SYMBOL = 'BTC/USDT';
 const WAIT_MS = 60_000;
 const POLL_MS = 20;
+/** So long a page asks for nothing finer before it is taken for settled. */
+const SETTLED_MS = 3000;
 /** A picture changes when a pixel column ends; two that are taken on both sides of that differ. */
 const PICTURE_TRIES = 10;
 
@@ -143,6 +145,21 @@ relay.tell(null);
 
 // A page that is loaded now, with the server's own time.
 const fresh = await load(product.port);
+// Both ask once more when their axes have the width that the newest values need.
+let calm = '';
+let calmSince = performance.now();
+await until(
+  async () => {
+    const [before, after] = (await Promise.all([held(page), held(fresh.page)])).map(({ bucketMs }) =>
+      JSON.stringify(bucketMs),
+    );
+    const now = `${before} ${after}`;
+    if (now !== calm || before !== after) calmSince = performance.now();
+    calm = now;
+    return performance.now() - calmSince > SETTLED_MS;
+  },
+  () => `the pages do not settle to the same pixel columns: ${calm}`,
+);
 const likeness = await compareHeld(page, fresh.page, RANGE.ms);
 let pictures = await comparePictures(page, fresh.page);
 for (let turn = 1; turn < PICTURE_TRIES && pictures.some(({ differing }) => differing > 0); turn += 1) {
@@ -169,8 +186,13 @@ ${likeness.differences.length} differences. Errors on the page: ${problems.lengt
 ${likeness.differences.slice(0, 10).join('\n')}
 
 ${table(
-  ['chart', 'pixels', 'of them different'],
-  pictures.map(({ stream, pixels, differing }) => [stream, pixels, differing]),
+  ['chart', 'pixels', 'of them different', 'in columns'],
+  pictures.map(({ stream, pixels, differing, columns, width }) => [
+    stream,
+    pixels,
+    differing,
+    columns === null ? '' : `${columns.join(' to ')} of ${width}`,
+  ]),
 )}`,
 );
 await browser.close();

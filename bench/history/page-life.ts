@@ -142,11 +142,17 @@ function reduced(stream: StreamDeclaration, all: readonly Row[], from: number, w
   return kept.flatMap((index) => rows[index] ?? []).map(({ time, values }) => `${time} ${JSON.stringify(values)}`);
 }
 
-/** Pixels of each chart that differ between two pages, and pixels in all. */
-export async function comparePictures(
-  old: Page,
-  fresh: Page,
-): Promise<readonly { stream: string; differing: number; pixels: number }[]> {
+/** A chart on two pages: its pixels, those of them that differ, and between which columns these lie. */
+export interface PictureLikeness {
+  readonly stream: string;
+  readonly pixels: number;
+  readonly differing: number;
+  readonly columns: readonly [number, number] | null;
+  readonly width: number;
+}
+
+/** Compares the charts of two pages pixel by pixel. */
+export async function comparePictures(old: Page, fresh: Page): Promise<readonly PictureLikeness[]> {
   const pictures = (page: Page): Promise<{ stream: string; images: string[] }[]> =>
     page.evaluate(() =>
       [...document.querySelectorAll<HTMLElement>('[data-stream]')].map((chart) => ({
@@ -157,7 +163,7 @@ export async function comparePictures(
   const [before, after] = await Promise.all([pictures(old), pictures(fresh)]);
   return await fresh.evaluate(
     async ({ before, after }) => {
-      const pixelsOf = async (url: string): Promise<Uint8ClampedArray> => {
+      const pixelsOf = async (url: string): Promise<ImageData> => {
         const image = new Image();
         image.src = url;
         await image.decode();
@@ -165,22 +171,31 @@ export async function comparePictures(
         [canvas.width, canvas.height] = [image.width, image.height];
         const context = canvas.getContext('2d');
         context?.drawImage(image, 0, 0);
-        return context?.getImageData(0, 0, image.width, image.height).data ?? new Uint8ClampedArray();
+        return context?.getImageData(0, 0, image.width, image.height) ?? new ImageData(1, 1);
       };
-      const compared: { stream: string; differing: number; pixels: number }[] = [];
+      const compared: {
+        stream: string;
+        pixels: number;
+        differing: number;
+        columns: [number, number] | null;
+        width: number;
+      }[] = [];
       for (const { stream, images } of after) {
         const others = before.find((chart) => chart.stream === stream)?.images ?? [];
-        let [differing, pixels] = [0, 0];
+        let [differing, pixels, first, last, widest] = [0, 0, Number.POSITIVE_INFINITY, 0, 0];
         for (const [index, url] of images.entries()) {
-          const data = await pixelsOf(url);
-          const other = others[index] === undefined ? new Uint8ClampedArray() : await pixelsOf(others[index]);
+          const { data, width } = await pixelsOf(url);
+          const other = others[index] === undefined ? new ImageData(1, 1) : await pixelsOf(others[index]);
+          widest = Math.max(widest, width);
           pixels += data.length / 4;
           for (let at = 0; at < data.length; at += 4) {
-            const isSame = [0, 1, 2, 3].every((part) => data[at + part] === other[at + part]);
-            if (!isSame) differing += 1;
+            if ([0, 1, 2, 3].every((part) => data[at + part] === other.data[at + part])) continue;
+            differing += 1;
+            first = Math.min(first, (at / 4) % width);
+            last = Math.max(last, (at / 4) % width);
           }
         }
-        compared.push({ stream, differing, pixels });
+        compared.push({ stream, pixels, differing, columns: differing === 0 ? null : [first, last], width: widest });
       }
       return compared;
     },
