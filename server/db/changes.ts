@@ -30,6 +30,7 @@ import type { LogOptions, Runs, Standing } from './run.ts';
 import { readStanding, STANDING_COLUMNS } from './run.ts';
 import { newestArrival, newestArrivalOfParts } from './symbols.ts';
 import { TablePast } from './table-past.ts';
+import { requireWhole } from './truncated.ts';
 
 /** On partitioned tables looks that follow a ring read only rows whose timestamp is younger than this. */
 const RECENT_MS = 7_200_000;
@@ -137,6 +138,8 @@ export class SnapshotLog implements ChangeLog {
       const first = await this.#query(held.client, from, scope);
       const standing = await readStanding(first[0], this.#runs, held.client);
       if (standing.run !== from.run) return this.#otherRun(standing);
+      // Before anything is handed on: what is missing could stand before what is not.
+      if (this.#partitioned) await requireWhole(held.client, this.#stream.table);
       const to = this.#after(from, scope, standing);
       if (first.length <= BATCH_ROWS) this.#handOn(first, from, to, sink);
       else for await (const rows of this.#batches(held.client, from, scope)) this.#handOn(rows, from, to, sink);
