@@ -7,6 +7,7 @@ import { packageRoot } from '../server/root.ts';
 /** By name, what each one measures. */
 const BENCHMARKS = {
   fanout: 'one row to up to 10,000 clients, beside raw sockets',
+  rows: 'pages of rows, CSV with the memory of the server, and lists of keys',
   history: 'how long the past of a chart takes to read, and whether it is right',
   latency: 'from INSERT to frame, beside a bare LISTEN',
   migrate: 'how long writers wait while a database is migrated',
