@@ -198,10 +198,12 @@ describe('a server', () => {
     };
     const rates = (): Promise<readonly unknown[]> => ask('funding_rates', 'funding_rate');
     const scores = (): Promise<readonly unknown[]> => ask('anomalies', 'z_score');
-    const doorbell = async (): Promise<unknown> => (await (await fetch(`${dashboard.url}/api/health`)).json()).doorbell;
+    const health = async (): Promise<unknown> => (await fetch(`${dashboard.url}/api/health`)).json();
     try {
-      // Before that nobody tells what is rewritten.
-      await expect.poll(doorbell, { timeout: 10_000 }).toBe('up');
+      // Before that nobody tells what is rewritten, and what is read while a stream begins is not kept.
+      const live = { state: 'live' };
+      const ready = { doorbell: 'up', streams: { funding_rates: live, anomalies: live } };
+      await expect.poll(health, { timeout: 20_000 }).toMatchObject(ready);
       await pool.query(insert, ['0.0001']);
       expect(await rates()).toEqual([0.0001]);
       await pool.query(insert, ['0.0002']);
