@@ -12,7 +12,7 @@ import { compareHistory } from '../support/exact-history.ts';
 import { FeedSocket } from '../support/feed-socket.ts';
 import { sevenDaysOfHypertables } from '../support/hypertables.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
-import { compressOld, hasTimescale } from '../support/timescale.ts';
+import { compressOld, dropChunks, hasTimescale } from '../support/timescale.ts';
 
 const healthBody = z.object({ streams: z.record(z.string(), z.object({ state: z.string() })) });
 /** Making a thousand chunks and their indexes takes a while. */
@@ -115,12 +115,7 @@ describe.skipIf(!(await hasTimescale())).each(['composite', 'keyless'] as const)
       `select compress_chunk(c) from show_chunks('funding_rates', older_than => interval '12 hours') c`,
     );
     owed.push(...(await write([0, 60, 130])));
-    const dropping = database.connect().then((other) =>
-      // A reader of compressed chunks and drop_chunks lock them in opposite order; whoever drops tries again then.
-      vi.waitFor(() => other.query(`select drop_chunks('funding_rates', older_than => interval '5 days 12 hours')`), {
-        timeout: 30_000,
-      }),
-    );
+    const dropping = database.connect().then((other) => dropChunks(other, 'funding_rates', '5 days 12 hours'));
     for (let i = 0; i < 20; i += 1) owed.push(...(await write([0, 40 + i])));
     await dropping;
     owed.push(...(await write([0, 90])));
@@ -143,9 +138,7 @@ describe.skipIf(!(await hasTimescale())).each(['composite', 'keyless'] as const)
       return feed.of('snapshot').at(-1)?.rows_total ?? -1;
     };
     const before = await total('before');
-    await vi.waitFor(() => client.query(`select drop_chunks('performance_metrics', older_than => interval '4 days')`), {
-      timeout: 30_000,
-    });
+    await dropChunks(client, 'performance_metrics', '4 days');
     const { rows } = await client.query<{ n: number }>(
       `select count(*)::int as n from performance_metrics where symbol = 'BTC/USDT'`,
     );

@@ -1,18 +1,11 @@
 /** The feed on hypertables. Runs where the server of the tests has TimescaleDB, and is reported as skipped elsewhere. */
-import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../server/db/migrate.ts';
 import { type Dashboard, startDashboard } from '../support/dashboard.ts';
 import { FeedSocket } from '../support/feed-socket.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
-
-async function hasTimescale(): Promise<boolean> {
-  const client = new pg.Client(inject('postgresUrl'));
-  await client.connect();
-  const { rowCount } = await client.query(`select 1 from pg_available_extensions where name = 'timescaledb'`);
-  await client.end();
-  return rowCount === 1;
-}
+import { dropChunks, hasTimescale } from '../support/timescale.ts';
 
 /** As the field has it: created by the pipeline, in hourly chunks, with no key at all. */
 const FIELD_TABLE = `create table funding_rates (id serial, "timestamp" timestamptz not null, symbol varchar(20) not null,
@@ -88,7 +81,7 @@ describe.skipIf(!(await hasTimescale()))('the feed on hypertables', () => {
        select now() - i * interval '1 minute', 'BTC/USDT', 'bybit', 0.0001 from generate_series(1, 5000) i returning id`,
     );
     owed.push(...rows.map(({ id }) => id));
-    await writer.query(`select drop_chunks('funding_rates', older_than => interval '6 days')`);
+    await dropChunks(writer, 'funding_rates', '6 days');
     await late.query('commit');
     await feed.until(() => feed.deltaIds().length >= before.size + owed.length, 20_000);
     const got = feed.deltaIds().filter((id) => !before.has(id));

@@ -44,3 +44,18 @@ export async function compressOld(
   );
   return rowCount ?? 0;
 }
+
+/**
+ * Drops the chunks that are older than an interval. TimescaleDB locks a compressed chunk before the chunk it belongs to, and
+ * whoever reads does so the other way round: of the two in a deadlock PostgreSQL ends one, and it may be this one.
+ */
+export async function dropChunks(client: pg.Client, table: string, olderThan: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client.query('select drop_chunks($1::regclass, older_than => $2::interval)', [table, olderThan]);
+      return;
+    } catch (error) {
+      if (attempt === 20 || !(error instanceof pg.DatabaseError) || error.code !== '40P01') throw error;
+    }
+  }
+}
