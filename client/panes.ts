@@ -37,7 +37,7 @@ const MOST_PASSES = 4;
 /** What a chart needs from its surroundings. */
 export interface PanesOptions {
   /**
-   * What to draw on plots of so many pixel columns (device pixels); null for nothing yet. Asked once a frame in which
+   * What to draw on plots of so many pixel columns (device pixels; 0: not known); null for nothing yet. Asked once a frame in which
    * something has to be drawn, and again where the layout turns out to leave another width.
    */
   scene(columns: number): Scene | null;
@@ -154,10 +154,10 @@ export class Panes implements Drawable {
     this.#hosts.clear();
   }
 
-  /** Pixel columns that the widest plot will have, about. */
+  /** Pixel columns that the widest plot will have, about; 0 while there is no element for one. */
   #guess(): number {
     const widest = Math.max(0, ...[...this.#hosts.values()].map((host) => host.clientWidth));
-    return Math.max(16, Math.round(widest * PLOT_SHARE * devicePixelRatio));
+    return Math.round(widest * PLOT_SHARE * devicePixelRatio);
   }
 
   #width(id: string): number {

@@ -250,6 +250,17 @@ export function createStore(deps: StoreDeps): Store {
 
   const resizes = new Map<StreamName, () => void>();
 
+  function askLater(held: ShownStream, ms: number): void {
+    const due = (): void => {
+      // A chart that is cut off says so beside its lines, which takes room for as long as it lasts. To ask for another
+      // width then would have the page begin anew in place of going on.
+      if (held.series.loaded && machine.state.name !== 'live' && machine.state.name !== 'syncing')
+        askLater(held, RESIZE_MS);
+      else ask(held);
+    };
+    resizes.set(held.name, deps.timers.after(ms, due));
+  }
+
   return {
     feed,
     since,
@@ -278,10 +289,7 @@ export function createStore(deps: StoreDeps): Store {
       resizes.delete(name);
       if (edge === null) return;
       if (pictureOf(name, held.columns).points === held.series.picture.points) return;
-      resizes.set(
-        name,
-        deps.timers.after(held.series.loaded ? RESIZE_MS : 0, () => ask(held)),
-      );
+      askLater(held, held.series.loaded ? RESIZE_MS : 0);
     },
     counts: () => ({ ...machine.counts, symbolFailures: symbolList.failures(), ...heldInAll() }),
     start() {

@@ -130,7 +130,8 @@ export function createController(store: Store, name: StreamName): ChartControlle
   function scene(columns: number): Scene | null {
     const colours = palette.peek();
     if (colours === null) return null;
-    const now = framed(store, source.peek(), columns);
+    // Which panes there are to be, the rows of the whole range tell.
+    const now = framed(store, source.peek(), columns === 0 ? undefined : columns);
     const { view, span, ahead } = now;
     // The next column begins at the window's end.
     drawn = { version: source.peek().version, from: span.to - span.bucketMs - ahead, until: span.to - ahead };
