@@ -8,6 +8,7 @@ import type { StreamDeclaration } from '../../../shared/streams.ts';
 import { parseSnapshot } from '../../feed/position.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import { errorCode } from '../queryable.ts';
+import { requireWhole } from '../truncated.ts';
 import { Builder, type Built } from './build.ts';
 import { dropAll, dropOld, dropRewritten, dropTouched, touches } from './drop.ts';
 import {
@@ -65,6 +66,7 @@ const TIMED_OUT = '57014';
 export class StreamRollup {
   readonly stream: StreamDeclaration;
   readonly #pace: RollupPace;
+  readonly #partitioned: boolean;
   readonly #builder: Builder;
   /** Times in which rows were rewritten lately: they may be again, so their hours wait. */
   #restless: { readonly from: number; readonly to: number; readonly until: number }[] = [];
@@ -73,6 +75,7 @@ export class StreamRollup {
   constructor(stream: StreamDeclaration, pace: RollupPace = USUAL_PACE, partitioned = false) {
     this.stream = stream;
     this.#pace = pace;
+    this.#partitioned = partitioned;
     this.#builder = new Builder(stream, pace.rowsAtOnce, partitioned);
   }
 
@@ -136,6 +139,8 @@ export class StreamRollup {
     moved ||= parseSnapshot(standing.snapshot).xmax - standing.position.xmax > MOST_BEHIND;
     const built = await this.#build(client, standing, due);
     if (!moved && !built.wrote) return outcome('idle', 0, 0, standing.examined);
+    // What was read of a chunk that was compressed meanwhile is not all that the snapshot has of it.
+    if (this.#partitioned) await requireWhole(client, this.stream.table);
     await storePosition(client, this.stream, standing);
     return outcome(built.wrote ? 'built' : 'moved', built.packs, dropped, standing.examined);
   }
