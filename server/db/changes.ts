@@ -22,8 +22,9 @@ import type {
 } from '../feed/ports.ts';
 import { BATCH_ROWS } from '../feed/ports.ts';
 import { HEAD_COLUMNS, LookQueries } from './changes-sql.ts';
-import { HeldSnapshot, heldOf } from './held.ts';
+import { HeldSnapshot, type HistoryMemory, heldOf } from './held.ts';
 import { Spacings } from './history/spacings.ts';
+import { Statements } from './prepared.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { errorCode, readCell, readCells } from './queryable.ts';
 import type { LogOptions, Runs, Standing } from './run.ts';
@@ -50,7 +51,7 @@ export class SnapshotLog implements ChangeLog {
   readonly #pool: pg.Pool;
   readonly #reads: pg.Pool;
   readonly #stream: StreamDeclaration;
-  readonly #spacings = new Spacings();
+  readonly #memory: HistoryMemory;
   readonly #codec: RowCodec;
   readonly #runs: Runs;
   readonly #partitioned: boolean;
@@ -65,6 +66,7 @@ export class SnapshotLog implements ChangeLog {
     this.#codec = rowCodec(stream);
     this.#runs = options.runs;
     this.#partitioned = options.partitioned;
+    this.#memory = { spacings: new Spacings(), statements: options.partitioned ? null : new Statements() };
     this.#refused = options.refused;
     this.#queries = new LookQueries(stream, options.partitioned);
     this.past = new TablePast(pool, stream, options.runs);
@@ -100,7 +102,7 @@ export class SnapshotLog implements ChangeLog {
   }
 
   reserve(): Promise<Reservation> {
-    return HeldSnapshot.open(this.#reads, this.#stream, this.#spacings);
+    return HeldSnapshot.open(this.#reads, this.#stream, this.#memory);
   }
 
   async look(
@@ -121,7 +123,7 @@ export class SnapshotLog implements ChangeLog {
         return { position: to, unsettled: standing.snapshot.running.length > 0, held: null };
       }
     }
-    const held = await heldOf(reservation, this.#pool, this.#stream, this.#spacings);
+    const held = await heldOf(reservation, this.#pool, this.#stream, this.#memory);
     return this.#lookInTransaction(from, reach, held, reservation !== null, sink);
   }
 

@@ -5,27 +5,35 @@ import type { HeldPosition, Position, Reservation, SnapshotRequest } from '../fe
 import type { ReducedChannel } from '../feed/reduced.ts';
 import type { Spacings } from './history/spacings.ts';
 import { readChannels } from './history.ts';
+import { PreparingClient, type Statements } from './prepared.ts';
 import { readCells } from './queryable.ts';
 
 /** A connection that has not begun by then is frozen. */
 const ANSWER_TIMEOUT_MS = 5000;
 
+/** What is remembered of one reading of a stream's history for the next. */
+export interface HistoryMemory {
+  readonly spacings: Spacings;
+  /** Null where queries are better planned each time, with the parts of the table that the times in them leave out. */
+  readonly statements: Statements | null;
+}
+
 export class HeldSnapshot implements Reservation {
   readonly client: pg.PoolClient;
   readonly #stream: StreamDeclaration;
-  readonly #spacings: Spacings;
+  readonly #memory: HistoryMemory;
   #released = false;
   /** Ends when the read under way has: several subscriptions share the one connection. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(client: pg.PoolClient, stream: StreamDeclaration, spacings: Spacings) {
+  private constructor(client: pg.PoolClient, stream: StreamDeclaration, memory: HistoryMemory) {
     this.client = client;
     this.#stream = stream;
-    this.#spacings = spacings;
+    this.#memory = memory;
   }
 
   /** Takes a connection and its snapshot. The first statement on `client` fixes which one that is. */
-  static async open(pool: pg.Pool, stream: StreamDeclaration, spacings: Spacings): Promise<HeldSnapshot> {
+  static async open(pool: pg.Pool, stream: StreamDeclaration, memory: HistoryMemory): Promise<HeldSnapshot> {
     const client = await pool.connect();
     try {
       await readCells(client, {
@@ -36,7 +44,7 @@ export class HeldSnapshot implements Reservation {
       client.release(true);
       throw error;
     }
-    return new HeldSnapshot(client, stream, spacings);
+    return new HeldSnapshot(client, stream, memory);
   }
 
   /** The snapshot as the feed core knows it. */
@@ -59,8 +67,10 @@ export class HeldSnapshot implements Reservation {
 
   async *#channels(request: SnapshotRequest): AsyncGenerator<ReducedChannel> {
     // One turn a channel, so that a client that takes its snapshots slowly does not keep the others waiting.
-    const options = { spacings: this.#spacings, margins: request.range.kind === 'window' };
-    const channels = readChannels(this.client, this.#stream, request, options);
+    const { spacings, statements } = this.#memory;
+    const options = { spacings, margins: request.range.kind === 'window' };
+    const client = statements === null ? this.client : new PreparingClient(this.client, statements);
+    const channels = readChannels(client, this.#stream, request, options);
     try {
       for (;;) {
         const next = await this.#inTurn(() => channels.next());
@@ -85,9 +95,9 @@ export async function heldOf(
   reservation: Reservation | null,
   pool: pg.Pool,
   stream: StreamDeclaration,
-  spacings: Spacings,
+  memory: HistoryMemory,
 ): Promise<HeldSnapshot> {
-  if (reservation === null) return HeldSnapshot.open(pool, stream, spacings);
+  if (reservation === null) return HeldSnapshot.open(pool, stream, memory);
   if (reservation instanceof HeldSnapshot) return reservation;
   throw new TypeError('a reservation of another log was handed in');
 }

@@ -20,9 +20,10 @@ import type {
   Scope,
 } from '../feed/ports.ts';
 import { BATCH_ROWS } from '../feed/ports.ts';
-import { HeldSnapshot, heldOf } from './held.ts';
+import { HeldSnapshot, type HistoryMemory, heldOf } from './held.ts';
 import { Spacings } from './history/spacings.ts';
 import { OpenTransactions } from './open-transactions.ts';
+import { Statements } from './prepared.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { readCells } from './queryable.ts';
 import type { LogOptions, Runs } from './run.ts';
@@ -49,7 +50,7 @@ export class OverlapLog implements ChangeLog {
   readonly #pool: pg.Pool;
   readonly #reads: pg.Pool;
   readonly #stream: StreamDeclaration;
-  readonly #spacings = new Spacings();
+  readonly #memory: HistoryMemory;
   readonly #codec: RowCodec;
   readonly #runs: Runs;
   readonly #partitioned: boolean;
@@ -69,12 +70,13 @@ export class OverlapLog implements ChangeLog {
     this.#codec = rowCodec(stream);
     this.#runs = options.runs;
     this.#partitioned = options.partitioned;
+    this.#memory = { spacings: new Spacings(), statements: options.partitioned ? null : new Statements() };
     this.#refused = options.refused;
   }
 
   async begin(): Promise<Beginning> {
     const low = await this.#open.oldest(this.#pool);
-    const held = await HeldSnapshot.open(this.#pool, this.#stream, this.#spacings);
+    const held = await HeldSnapshot.open(this.#pool, this.#stream, this.#memory);
     try {
       const moment = await this.#moment(held.client);
       this.#low = low;
@@ -93,7 +95,7 @@ export class OverlapLog implements ChangeLog {
   }
 
   reserve(): Promise<Reservation> {
-    return HeldSnapshot.open(this.#reads, this.#stream, this.#spacings);
+    return HeldSnapshot.open(this.#reads, this.#stream, this.#memory);
   }
 
   async look(
@@ -103,7 +105,7 @@ export class OverlapLog implements ChangeLog {
     sink: (batch: Batch) => void,
   ): Promise<Look | OtherRun> {
     const low = await this.#oldest(reservation);
-    const held = await heldOf(reservation, this.#pool, this.#stream, this.#spacings);
+    const held = await heldOf(reservation, this.#pool, this.#stream, this.#memory);
     const hold = reservation !== null;
     let kept = false;
     try {

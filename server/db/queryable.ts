@@ -3,6 +3,7 @@
  * given; how cells are read as PostgreSQL's own text; and how a database that is away is told from a faulty query.
  */
 import type { ClientBase } from 'pg';
+import { PreparingClient } from './prepared.ts';
 
 /** Anything that runs one query: a client or a pool. */
 export type Queryable = Pick<ClientBase, 'query'>;
@@ -43,13 +44,21 @@ export async function readCells(
   query: NamedQuery,
   values: readonly unknown[] = [],
 ): Promise<readonly Cells[]> {
-  const result = await db.query<(string | null)[]>({
-    ...query,
-    values: [...values],
-    rowMode: 'array',
-    types: RAW_TEXT,
-  });
-  return result.rows;
+  const statements = db instanceof PreparingClient ? db.statements : null;
+  const name = query.name ?? statements?.nameOf(query.text);
+  try {
+    const result = await db.query<(string | null)[]>({
+      ...query,
+      ...(name === undefined ? {} : { name }),
+      values: [...values],
+      rowMode: 'array',
+      types: RAW_TEXT,
+    });
+    return result.rows;
+  } catch (error) {
+    statements?.failed(errorCode(error));
+    throw error;
+  }
 }
 
 /** The only cell of a query's first row; null where there is none. */

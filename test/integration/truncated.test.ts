@@ -35,7 +35,7 @@ it('F4 a held look is not believed where a part was rewritten since its snapshot
   const options = { reads: pool, runs: new Runs(), partitioned: true, refused: () => undefined };
   const log = new SnapshotLog(pool, METRICS, options);
   const { position } = await log.begin();
-  const held = await HeldSnapshot.open(pool, METRICS, new Spacings());
+  const held = await HeldSnapshot.open(pool, METRICS, { spacings: new Spacings(), statements: null });
   await client.query(
     `insert into system_metrics ("timestamp", metric_name, metric_value) select now(), 'm', i from generate_series(1, 10) i`,
   );
