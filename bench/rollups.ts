@@ -19,6 +19,8 @@ import { publish, quantile, table } from './support/report.ts';
 const options = historyOptions(10_000_000);
 const ROWS_A_SECOND = 500;
 const CALM_MS = 20_000;
+/** No writer is to wait longer. */
+const MOST_MS = 100;
 const ARRIVAL_MS = 60_000;
 const POLL_MS = 50;
 
@@ -71,7 +73,8 @@ async function recorded(product: Measured, work: () => Promise<unknown>): Promis
 
 const ms = (value: number): string => value.toFixed(1);
 const rows: (string | number)[][] = [];
-function note(what: string, { times, longestSinceDue, seconds }: Stretch, heard: Heard | null): void {
+const waited: (string | number)[][] = [];
+function note(what: string, { times, longestSinceDue, seconds, waits }: Stretch, heard: Heard | null): void {
   const row = [
     what,
     ms(seconds),
@@ -80,10 +83,13 @@ function note(what: string, { times, longestSinceDue, seconds }: Stretch, heard:
     ms(quantile(times, 0.999)),
     ms(times.at(-1) ?? 0),
     ms(longestSinceDue),
+    times.filter((time) => time > MOST_MS).length,
     heard === null ? '' : heard.missing,
     heard === null ? '' : heard.gaps.join(', ') || 'none',
   ];
   rows.push(row);
+  const most = [...waits].sort(([, a], [, b]) => b - a);
+  for (const [wait, count] of most) waited.push([what, wait, count]);
   console.error(row.join(' | '));
 }
 
@@ -123,11 +129,17 @@ ${table(
     'p99.9 ms',
     'longest ms',
     'longest since due',
+    'above 100 ms',
     'missing in the feed',
     'gaps told',
   ],
   rows,
 )}
+
+Whatever an insert that took longer than 50 ms was seen to wait for, looked at every 25 ms: locks of the dashboard, or the disk
+that index builds write to as well.
+
+${table(['meanwhile', 'waits for', 'seen'], waited)}
 
 Rollups were built in ${buildSeconds.toFixed(0)} s; the server took ${((after.cpuMs - before.cpuMs) / 1000).toFixed(1)} s of a processor, and has ${(after.rss / 1e6).toFixed(0)} MB resident.
 
