@@ -103,9 +103,9 @@ export async function compareHeld(old: Page, fresh: Page, rangeMs: number): Prom
   const differences: string[] = [];
   let [lines, rows] = [0, 0];
   for (const stream of STREAM_LIST) {
-    const width = widthsAfter.bucketMs[stream.name] ?? Number.NaN;
-    const widthBefore = widthsBefore.bucketMs[stream.name];
-    if (widthBefore !== width) differences.push(`${stream.name}: pixel columns of ${widthBefore} and ${width} ms`);
+    const widths = [widthsBefore, widthsAfter].map(({ bucketMs }) => bucketMs[stream.name] ?? Number.NaN);
+    // Where their plots are not equally wide, what M4 keeps of buckets that both divide is the same all the same.
+    const width = widths.reduce(leastCommonMultiple);
     const [left, right] = [linesOf(before, stream), linesOf(after, stream)];
     // The first pixel column that lies whole within the window.
     const from = Math.ceil(Math.max(before.from, after.from) / width) * width;
@@ -122,6 +122,12 @@ export async function compareHeld(old: Page, fresh: Page, rangeMs: number): Prom
     }
   }
   return { lines, rows, differences };
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [greater, less] = [a, b];
+  while (less > 0) [greater, less] = [less, greater % less];
+  return (a / greater) * b;
 }
 
 function linesOf({ charts }: PageStore, stream: StreamDeclaration): Map<string, Row[]> {
