@@ -10,19 +10,22 @@ import { StreamRollup } from '../../server/db/rollup/step.ts';
 import { Counters } from '../../server/status.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import { startDashboard } from '../support/dashboard.ts';
-import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
+import { type PrivateServer, startServer } from '../support/postgres.ts';
 import { Recorder } from '../support/recorder.ts';
 import { AT_ONCE, comparePacks, settle } from '../support/rollups.ts';
 
 const DAYS = 7;
 
-let database: TestDatabase;
+/** Its own: the rows that were there a round ago are told by the oldest transaction of all databases of the server. */
+let server: PrivateServer;
 let client: pg.Client;
+const connections: pg.Client[] = [];
 const running: Retention[] = [];
 
 beforeAll(async () => {
-  database = await freshDatabase({ migrated: true });
-  client = await database.connect();
+  server = await startServer();
+  await migrate({ connection: server.config, report: () => undefined });
+  client = await connect();
 });
 beforeEach(async () => {
   await client.query('truncate system_metrics, anomalies');
@@ -32,13 +35,21 @@ afterEach(async () => {
   for (const retention of running.splice(0)) await retention.stop();
 });
 afterAll(async () => {
-  await database?.drop();
+  for (const connection of connections) await connection.end();
+  await server?.dispose();
 });
+
+async function connect(): Promise<pg.Client> {
+  const connection = new pg.Client(server.config);
+  await connection.connect();
+  connections.push(connection);
+  return connection;
+}
 
 /** Retention as the service runs it, its rounds by hand and without rest. */
 function retention(options: Partial<RetentionOptions> = {}): Retention {
   const made = new Retention({
-    connection: async () => database.config,
+    connection: async () => server.config,
     days: DAYS,
     counters: new Counters(),
     log: pino({ level: 'silent' }),
@@ -141,7 +152,7 @@ it('leaves no pack of rows that are gone, also where one was being made meanwhil
      select at, 'cpu', 1, at from generate_series(0, 99) row
      cross join lateral (select date_trunc('hour', now()) - interval '7 days 3 hours' + row * interval '1 s' as at) a`,
   );
-  const [maintainer, blocker] = [await database.connect(), await database.connect()];
+  const [maintainer, blocker] = [await connect(), await connect()];
   const rollup = new StreamRollup(STREAMS.system_metrics, AT_ONCE);
   await settle(maintainer, rollup);
   const old = `hour < now() - interval '7 days 2 hours'`;
@@ -184,7 +195,7 @@ it('leaves no pack of rows that are gone, also where one was being made meanwhil
 });
 
 it('rings once a table that rows were deleted from, so that no server keeps history that shows them', async () => {
-  const listener = await database.connect();
+  const listener = await connect();
   const heard: (string | undefined)[] = [];
   listener.on('notification', ({ payload }) => heard.push(payload));
   await listener.query('listen alphapulse_dashboard');
@@ -285,9 +296,9 @@ describe('writers and readers', () => {
       `insert into system_metrics ("timestamp", metric_name, metric_value, created_at)
        select '2020-01-01'::timestamptz + i * interval '1 min', 'cpu', -i, '2020-01-01' from generate_series(1, 5000) i`,
     );
-    const dashboard = await startDashboard(database.url, { DASHBOARD_TICK_SECONDS: '1' });
+    const dashboard = await startDashboard(server.url, { DASHBOARD_TICK_SECONDS: '1' });
     const recorder = new Recorder({ url: () => dashboard.feedUrl, streams: ['system_metrics'] });
-    const writer = new pg.Client({ ...database.config, lock_timeout: 250 });
+    const writer = new pg.Client({ ...server.config, lock_timeout: 250 });
     await writer.connect();
     try {
       await vi.waitFor(() => expect(recorder.trouble).toBeNull(), { timeout: 20_000 });
@@ -333,25 +344,27 @@ describe('writers and readers', () => {
 });
 
 describe('tables that are not its own', () => {
-  let other: TestDatabase;
+  let config: PrivateServer['config'];
   let owner: pg.Client;
   beforeAll(async () => {
-    other = await freshDatabase();
-    owner = await other.connect();
+    await client.query('create database another');
+    config = { ...server.config, database: 'another' };
+    owner = new pg.Client(config);
+    await owner.connect();
     await owner.query(
       `create table system_metrics (
          id serial primary key, "timestamp" timestamptz not null, metric_name varchar(100) not null,
          metric_value double precision not null, metric_unit varchar(20), metadata jsonb,
          created_at timestamptz default now())`,
     );
-    await migrate({ connection: other.config, report: () => undefined });
+    await migrate({ connection: config, report: () => undefined });
     await owner.query(
       `insert into system_metrics ("timestamp", metric_name, metric_value, created_at)
        select now() - i * interval '6 h', 'cpu', i, now() - i * interval '6 h' from generate_series(0, 100) i`,
     );
   });
   afterAll(async () => {
-    await other?.drop();
+    await owner?.end();
   });
 
   it('are left alone, with the SQL that makes one its own; after that it is cleaned', async () => {
@@ -361,7 +374,7 @@ describe('tables that are not its own', () => {
       );
     const verdict = await verdicts();
     expect(verdict).toMatchObject({ works: false, reason: expect.stringContaining('was there before') });
-    const connection = async (): Promise<pg.ClientConfig> => other.config;
+    const connection = async (): Promise<pg.ClientConfig> => config;
     expect(await cleaned({ connection })).toEqual({ anomalies: 0 });
     const mend = verdict?.works === false ? verdict.mend : '';
     await owner.query(mend.slice(mend.indexOf('insert')));
