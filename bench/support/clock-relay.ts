@@ -20,8 +20,12 @@ export interface ClockRelay {
   stop(): Promise<void>;
 }
 
-/** Starts a relay before the server on a port of 127.0.0.1. */
-export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
+/**
+ * Starts a relay before the server on a port of 127.0.0.1.
+ *
+ * @param longest the range that a page asks for while it lives in the past, such as `4d`.
+ */
+export async function startClockRelay(serverPort: number, longest: string): Promise<ClockRelay> {
   let told: number | null = null;
   let rows = 0;
   let snapshots = 0;
@@ -43,7 +47,7 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
     open.add(upstream);
     const early: string[] = [];
     page.on('message', (data) => {
-      const text = told === null ? String(data) : ofThePast(String(data));
+      const text = told === null ? String(data) : ofThePast(String(data), longest);
       if (upstream.readyState === WebSocket.OPEN) upstream.send(text);
       else early.push(text);
     });
@@ -90,9 +94,9 @@ export async function startClockRelay(serverPort: number): Promise<ClockRelay> {
 }
 
 /** What a page asks for again while it lives in the past begins earlier than the server, which does not, would have it. */
-function ofThePast(text: string): string {
+function ofThePast(text: string, range: string): string {
   const asked = z.looseObject({ type: z.string(), range: z.string().optional() }).safeParse(JSON.parse(text));
   if (!asked.success || asked.data.type !== 'subscribe' || asked.data.range === undefined) return text;
   // The width of its buckets stays, so that there are more of them.
-  return JSON.stringify({ ...asked.data, range: '7d', points: undefined });
+  return JSON.stringify({ ...asked.data, range, points: undefined });
 }
