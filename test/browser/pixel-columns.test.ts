@@ -125,7 +125,7 @@ describe.each([1, 2])('at %i device pixels a pixel', (deviceScaleFactor) => {
       await page.setViewportSize({ width: 1100, height: 900 });
       // A plot whose range stays in sight keeps its buckets; others change.
       const isNew = (): boolean => talk.asked.length > STREAM_NAMES.length;
-      await expect.poll(isNew, { timeout: 10_000 }).toBe(true);
+      await expect.poll(isNew, { timeout: 30_000 }).toBe(true);
       await settle(page, talk);
       await expectWholeBuckets(page, talk);
     } finally {

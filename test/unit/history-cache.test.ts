@@ -99,6 +99,9 @@ async function all(channels: AsyncIterable<ChannelSnapshot>): Promise<readonly C
   return snapshots;
 }
 
+/** Seeds under which an entry is dropped for every reason there is, so that none goes untried by chance. */
+const KNOWN = Array.from({ length: 40 }, (_, index) => index + 1);
+
 const texts = (snapshots: readonly ChannelSnapshot[]): readonly string[] =>
   snapshots.map(({ key, span, body }) => `${key} ${span},${body.text}`);
 
@@ -120,7 +123,7 @@ describe('history that is kept', () => {
   it('F2 F4 is what would be read at the same place of the feed, whatever came since', async () => {
     let hits = 0;
     const dropped = new Set<string>();
-    for (const seed of seeds(40)) {
+    for (const seed of seeds(10, KNOWN)) {
       await withSeed(seed, FILE, async () => {
         const random = seeded(seed);
         const stream = pick(random, Object.values(STREAMS));
