@@ -252,10 +252,9 @@ export function createStore(deps: StoreDeps): Store {
 
   function askLater(held: ShownStream, ms: number): void {
     const due = (): void => {
-      // A chart that is cut off says so beside its lines, which takes room for as long as it lasts. To ask for another
-      // width then would have the page begin anew in place of going on.
-      if (held.series.loaded && machine.state.name !== 'live' && machine.state.name !== 'syncing')
-        askLater(held, RESIZE_MS);
+      // A page that is cut off says so, which takes room for as long as it lasts. To ask for another width then, or before
+      // what was missed has come, would have the chart begin anew in place of going on.
+      if (held.series.loaded && machine.phase(held.name)?.name !== 'live') askLater(held, RESIZE_MS);
       else ask(held);
     };
     resizes.set(held.name, deps.timers.after(ms, due));
