@@ -68,6 +68,9 @@ async function visit(steps: (page: Page) => Promise<void>): Promise<void> {
   try {
     await page.goto(`${proxy.url(dashboard.url)}?symbol=${SYMBOL}&range=1h`);
     await whole(page);
+    // A second visit knows how wide its plots are: no history is asked for anew when the connection is cut.
+    await page.reload();
+    await whole(page);
     await steps(page);
     // The browser itself names connections that failed; nothing was thrown.
     expect(problems.filter((problem) => problem.startsWith('exception'))).toEqual([]);
