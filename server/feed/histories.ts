@@ -210,7 +210,7 @@ export class Histories {
       known.askers += 1;
       // Whether it is as new as can be, only a look can tell; it is made for all who ask at the time.
       if (known.history.number !== null && known.askers < STORM_ASKERS) await this.#reach();
-    } else if (this.#cache.mayServe(wish)) await this.#reach();
+    }
     const now = this.#shared.get(name);
     if (now !== undefined && this.#isFresh(now, wish, least)) return { history: now.history, done: now.history.use() };
     return this.#read(name, wish, now?.askers ?? 1);
@@ -247,15 +247,6 @@ export class Histories {
     });
   }
 
-  /** History that is all in memory, up to the end of the log; null where it is not. */
-  #kept(request: SnapshotRequest): Promise<Source> | null {
-    if (!this.#log.hasBegun) return null;
-    const number = this.#log.end;
-    const channels = this.#cache.serve(request, number);
-    if (channels === null) return null;
-    return Promise.resolve({ number, cursor: this.#log.mark(), channels, release: async () => undefined });
-  }
-
   /** History at a position that is held open, of which only what is not in memory is read. */
   async #held(request: SnapshotRequest): Promise<Source> {
     // Rewritten rows that are told of from here on may not be seen at the position.
@@ -268,7 +259,7 @@ export class Histories {
 
   #read(name: string, wish: HistoryWish, askers: number): { readonly history: History; readonly done: () => void } {
     const request: SnapshotRequest = { ...wish, now: this.#clock.now(), pointLimit: this.#pointLimit };
-    const history = new History(this.#kept(request) ?? this.#held(request), this.#events);
+    const history = new History(this.#held(request), this.#events);
     const done = history.use();
     const share = history.use();
     const shared: Shared = { history, askers };
