@@ -84,7 +84,14 @@ describe('rows', () => {
     const run = await TailRun.live(['funding_rates', '--key', 'A', '--key', 'B', '--values', '--url', dashboard.url]);
     for (const symbol of ['A', 'B', 'C', 'A']) await insertRates(1, symbol);
     await run.until(() => run.lines.length === 3);
-    expect(run.lines.map(({ key }) => key)).toEqual(['A', 'B', 'A']);
+    // Order is kept within a key: of rows that one look finds, those of a key come together.
+    const { rows } = await client.query<{ id: string; symbol: string }>(
+      `select id::text, symbol from funding_rates where symbol in ('A', 'B') order by id`,
+    );
+    for (const symbol of ['A', 'B']) {
+      const ids = rows.flatMap((row) => (row.symbol === symbol ? [row.id] : []));
+      expect(run.lines.flatMap(({ key, id }) => (key === symbol ? [id] : []))).toEqual(ids);
+    }
     expect(run.stdout.text).not.toMatch(/metadata|created_at/);
     expect(await run.stop()).toBe(EXITS.done.code);
   });
