@@ -3,6 +3,7 @@
  * an installation needs neither TypeScript nor a loader. scripts/build.mjs runs both.
  */
 import { fileURLToPath } from 'node:url';
+import { minify } from 'terser';
 import { defineConfig, type Plugin, type UserConfig } from 'vite';
 import { trimUplot } from './scripts/trim-uplot.ts';
 
@@ -18,10 +19,28 @@ const plainImports: Plugin = {
   load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load();' : null),
 };
 
+/** A second minifier over what the bundler's own has made: the two together are a fiftieth smaller than either. */
+const tighten: Plugin = {
+  name: 'tighten',
+  async generateBundle(_options, bundle) {
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type !== 'chunk') continue;
+      const { code } = await minify(chunk.code, {
+        module: true,
+        ecma: 2020,
+        // A read of a signal subscribes: no read may go.
+        compress: { passes: 3, pure_getters: false, keep_fargs: false },
+      });
+      if (code === undefined) throw new Error(`nothing is left of ${chunk.fileName}`);
+      chunk.code = code;
+    }
+  },
+};
+
 /** The page. Everything it loads is a file of its own: its content security policy allows nothing inline. */
 const client: UserConfig = {
   root: at('client'),
-  plugins: [plainImports, trimUplot()],
+  plugins: [plainImports, trimUplot(), tighten],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: at('dist/client'),

@@ -9,7 +9,7 @@ import { paintDots, paintNotes } from './painters/dots.ts';
 import type { Hit, HitTest } from './painters/hit.ts';
 import { paintLabels } from './painters/labels.ts';
 import { type Emphasis, paintLine } from './painters/lines.ts';
-import { paintGuideLabels, paintGuides, paintHatches, paintZone } from './painters/marks.ts';
+import { paintGuideLabels, paintGuides, paintHatches, paintMarks, paintZone } from './painters/marks.ts';
 import type { Frame, Side, Surface } from './painters/scene.ts';
 import { type Span, spanOf } from './painters/span.ts';
 
@@ -215,6 +215,7 @@ export class Plot {
     const { pane } = this.#state;
     const frame = this.#frame();
     paintHatches(surface, frame.hatches);
+    paintMarks(surface, frame.marks);
     paintGuides(surface, pane.guides);
     if (frame.timeAxis) paintZone(surface, frame);
   }

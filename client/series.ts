@@ -180,8 +180,11 @@ export class StreamSeries {
   #begin(): void {
     if (this.#loaded) return;
     this.#loaded = true;
-    if (this.#shown.range !== this.#picture.range || !sameKeys(this.#shown.keys, this.#picture.keys)) {
-      this.#channels = new Map();
+    const { range, keys } = this.#picture;
+    if (this.#shown.range !== range) this.#channels = new Map();
+    else if (!sameKeys(this.#shown.keys, keys)) {
+      // Those that are still wanted stay in sight until their own snapshot comes.
+      for (const key of this.#channels.keys()) if (keys?.includes(key) === false) this.#channels.delete(key);
     }
     this.#shown = this.#picture;
   }

@@ -12,9 +12,9 @@ import { Pacer } from './store/pacer.ts';
 import { type Moment, offReason, ShownStream } from './store/shown.ts';
 import { troubleOf } from './store/state.ts';
 import { createSymbolList } from './store/symbols.ts';
-import type { FeedEdge, Lens, Store, StoreDeps } from './store/types.ts';
+import type { FeedEdge, Lens, Mark, Store, StoreDeps } from './store/types.ts';
 
-export type { Lens, Store, StoreDeps } from './store/types.ts';
+export type { Lens, Mark, Store, StoreDeps } from './store/types.ts';
 
 /** Pixel columns that a chart's history is asked for before its width is known, and at most. */
 const COLUMNS_USUAL = 1200;
@@ -42,6 +42,9 @@ export function createStore(deps: StoreDeps): Store {
   const demo = signal(false);
   const version = signal<string | null>(null);
   const lens = signal<Lens | null>(null);
+  const adapt = signal<Store['adapt']['value']>(null);
+  const marks = signal<readonly Mark[]>([]);
+  const listeners = new Set<(news: News) => void>();
 
   const symbolList = createSymbolList(deps.fetchSymbols, deps.timers, view.offerSymbols);
   const pacer = new Pacer(
@@ -63,7 +66,7 @@ export function createStore(deps: StoreDeps): Store {
     const pixelMs = bucketFor(RANGE_MS[range], columns);
     const finer = pixelMs % 2 === 0 && FINER.has(name) ? 2 : 1;
     // Metrics belong to the system, not to a symbol: all of them are shown.
-    const keys = name === 'system_metrics' ? null : [view.symbol.peek()];
+    const keys = name === 'system_metrics' ? null : view.keys.peek();
     return { keys, range, pixelMs, bucketMs: pixelMs / finer, points: columns * finer };
   }
 
@@ -150,7 +153,7 @@ export function createStore(deps: StoreDeps): Store {
       case 'lost':
         streams.get(news.stream)?.lose(heardAt);
     }
-    lens.peek()?.hear(news);
+    for (const listener of listeners) listener(news);
   }
 
   function changed(name: StreamName, change: (series: StreamSeries) => void): void {
@@ -227,7 +230,7 @@ export function createStore(deps: StoreDeps): Store {
   function follow(): void {
     disposers.push(
       effect(() => {
-        view.symbol.value;
+        view.keys.value;
         view.range.value;
         untracked(askAll);
       }),
@@ -274,6 +277,13 @@ export function createStore(deps: StoreDeps): Store {
     symbols: symbolList.symbols,
     view,
     lens,
+    adapt,
+    marks,
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    resync: (name) => hear({ type: 'resync', stream: name }),
     stream(name) {
       const held = streams.get(name);
       if (held === undefined) throw new RangeError(`There is no stream ${name}.`);

@@ -1,5 +1,5 @@
 /** What the visitor chose: symbol, range and zoom live in the URL, so that a link shows the same; the rest is remembered here. */
-import { batch, type ReadonlySignal, signal } from '@preact/signals';
+import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
 import { RANGE_MS, RANGES, type RangeName, REFRESHES, type RefreshName } from './model.ts';
 
 /** Themes; `system` follows the operating system's. */
@@ -13,6 +13,9 @@ export type ZoneName = (typeof ZONES)[number];
 /** The symbol that a visitor sees who asked for none, where it is listed. */
 export const DEFAULT_SYMBOL = 'BTC/USDT';
 const DEFAULT_RANGE: RangeName = '24h';
+
+/** So many symbols are compared with the chosen one at most: with it four, which a chart can still tell apart. */
+export const MOST_COMPARED = 3;
 
 /** A part of the range, or a stretch of the past, that is shown in its place. */
 export interface Zoom {
@@ -38,6 +41,10 @@ export interface ViewEnvironment {
 /** The visitor's choices as signals, with their setters. */
 export interface View {
   readonly symbol: ReadonlySignal<string>;
+  /** Symbols that are shown beside the chosen one, in the same charts; at most MOST_COMPARED. */
+  readonly compare: ReadonlySignal<readonly string[]>;
+  /** All symbols that the page follows, the chosen one first. */
+  readonly keys: ReadonlySignal<readonly string[]>;
   readonly range: ReadonlySignal<RangeName>;
   readonly refresh: ReadonlySignal<RefreshName>;
   readonly theme: ReadonlySignal<ThemeName>;
@@ -45,6 +52,8 @@ export interface View {
   /** Null: the whole range. */
   readonly zoom: ReadonlySignal<Zoom | null>;
   setSymbol(symbol: string): void;
+  /** Compares with these; the chosen symbol, doubles and those beyond MOST_COMPARED are left out. */
+  setCompare(symbols: readonly string[]): void;
   /** Shows the whole of a range. */
   setRange(range: RangeName): void;
   /** @param isPassing another zoom follows at once, so that this one is not written into the URL. */
@@ -61,6 +70,7 @@ export interface View {
 /** What a query string asks for; null where it names none, or none that exists. */
 interface Asked {
   readonly symbol: string | null;
+  readonly compare: readonly string[];
   readonly range: RangeName | null;
   readonly zoom: Zoom | null;
 }
@@ -75,16 +85,25 @@ export function parseQuery(query: string): Asked {
   const spanMs = seconds === undefined ? to - Date.parse(from) : Number(seconds) * 1000;
   return {
     symbol: symbol === '' ? null : symbol,
+    compare: othersOf(symbol, (parameters.get('compare') ?? '').split(',')),
     range: oneOf(RANGES, parameters.get('range')),
     zoom: spanMs > 0 && spanMs <= RANGE_MS['7d'] ? { spanMs, to: seconds === undefined ? to : null } : null,
   };
 }
 
 /** The query string with the choices set and every other parameter kept; slashes and colons stay readable. */
-export function formatQuery(query: string, symbol: string, range: RangeName, zoom: Zoom | null = null): string {
+export function formatQuery(
+  query: string,
+  symbol: string,
+  range: RangeName,
+  zoom: Zoom | null = null,
+  compare: readonly string[] = [],
+): string {
   const parameters = new URLSearchParams(query);
   parameters.set('symbol', symbol);
   parameters.set('range', range);
+  if (compare.length > 0) parameters.set('compare', compare.join());
+  else parameters.delete('compare');
   parameters.delete('from');
   parameters.delete('to');
   const iso = (time: number): string => new Date(time).toISOString();
@@ -93,7 +112,12 @@ export function formatQuery(query: string, symbol: string, range: RangeName, zoo
     parameters.set('from', to === null ? `now-${Math.round(spanMs / 1000)}s` : iso(to - spanMs));
     if (to !== null) parameters.set('to', iso(to));
   }
-  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
+  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
+}
+
+function othersOf(symbol: string, symbols: readonly string[]): readonly string[] {
+  const names = new Set(symbols.map((name) => name.trim()));
+  return [...names].filter((name) => name !== '' && name !== symbol).slice(0, MOST_COMPARED);
 }
 
 function oneOf<const T extends string>(names: readonly T[], text: string | null): T | null {
@@ -105,6 +129,9 @@ export function createView(environment: ViewEnvironment): View {
   const asked = parseQuery(environment.query());
   let symbolChosen = asked.symbol !== null;
   const symbol = signal(asked.symbol ?? DEFAULT_SYMBOL);
+  const others = signal(asked.compare);
+  // A symbol that was compared with and is chosen now stands once.
+  const compare = computed(() => othersOf(symbol.value, others.value));
   const range = signal<RangeName>(asked.range ?? DEFAULT_RANGE);
   const zoom = signal(asked.zoom);
   const refresh = signal<RefreshName>(oneOf(REFRESHES, recall('refresh')) ?? 'live');
@@ -127,7 +154,9 @@ export function createView(environment: ViewEnvironment): View {
     }
   }
   function writeQuery(): void {
-    environment.replaceQuery(formatQuery(environment.query(), symbol.peek(), range.peek(), zoom.peek()));
+    environment.replaceQuery(
+      formatQuery(environment.query(), symbol.peek(), range.peek(), zoom.peek(), compare.peek()),
+    );
   }
 
   const dispose = environment.onNavigate(() => {
@@ -138,6 +167,7 @@ export function createView(environment: ViewEnvironment): View {
         symbolChosen = true;
         symbol.value = now.symbol;
       }
+      others.value = now.compare;
       range.value = now.range ?? DEFAULT_RANGE;
       zoom.value = now.zoom;
     });
@@ -145,6 +175,8 @@ export function createView(environment: ViewEnvironment): View {
 
   return {
     symbol,
+    compare,
+    keys: computed(() => [symbol.value, ...compare.value]),
     range,
     refresh,
     theme,
@@ -155,6 +187,10 @@ export function createView(environment: ViewEnvironment): View {
       if (chosen === '') return;
       symbolChosen = true;
       symbol.value = chosen;
+      writeQuery();
+    },
+    setCompare(symbols) {
+      others.value = othersOf(symbol.peek(), symbols);
       writeQuery();
     },
     setRange(name) {

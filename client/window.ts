@@ -1,4 +1,5 @@
 /** Which stretch of time the charts show, and the rows within it. Pure. */
+import { STREAMS } from '../shared/streams.ts';
 import type { ChannelView, LineView, StreamView } from './model.ts';
 import { lowerBound } from './painters/spans.ts';
 
@@ -22,6 +23,12 @@ export function lead(view: StreamView, now: number): number {
     }
   }
   return most;
+}
+
+/** The view with the rows of one symbol only, where it has those of several. */
+export function ofSymbol(view: StreamView, symbol: string): StreamView {
+  if (STREAMS[view.stream].key.name !== 'symbol' || view.channels.length < 2) return view;
+  return { ...view, channels: view.channels.filter(({ key }) => key === symbol) };
 }
 
 /**

@@ -52,6 +52,15 @@ export class Subscriptions {
     this.flush(scene);
   }
 
+  /** Asks for a stream's history anew, as what is held of it cannot be trusted. One that is off or not asked yet will bring it. */
+  renew(stream: StreamName, scene: Scene): void {
+    scene.cursors.forget(stream);
+    const entry = this.#entries.get(stream);
+    if (entry === undefined || chainsOf(entry.phase) === null) return;
+    this.#requeue(entry, scene.now);
+    this.flush(scene);
+  }
+
   /** Sends what is due. */
   flush(scene: Scene): void {
     for (const entry of this.#entries.values()) {

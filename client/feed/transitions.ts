@@ -30,6 +30,12 @@ export type Row<S extends StateName> = {
 
 const stay = <S extends State>(state: S): S => state;
 
+/** Without a connection nothing is asked for; but the next one is not to go on from what is held. */
+const forget = <S extends State>(state: S, event: FeedEvent<'resync'>, scene: Scene): S => {
+  scene.cursors.forget(event.stream);
+  return state;
+};
+
 /** The transitions that a connection has whatever else is the matter with it. */
 const connected: Row<'syncing' | 'live' | 'stale'> = {
   start: stay,
@@ -39,6 +45,10 @@ const connected: Row<'syncing' | 'live' | 'stale'> = {
   },
   want: (state, event, scene) => {
     state.link.subscriptions.want(event.want, scene);
+    return settle(state.link, scene.now);
+  },
+  resync: (state, event, scene) => {
+    state.link.subscriptions.renew(event.stream, scene);
     return settle(state.link, scene.now);
   },
   opened: stay,
@@ -55,6 +65,7 @@ export const TRANSITIONS: { readonly [S in StateName]: Row<S> } = {
     start: (_state, _event, scene) => dial(0, scene),
     stop: (state) => ({ ...state, retryAt: null }),
     want: stay,
+    resync: forget,
     // What a socket that was given up still has to say is nobody's business any more.
     opened: stay,
     closed: stay,
@@ -71,6 +82,7 @@ export const TRANSITIONS: { readonly [S in StateName]: Row<S> } = {
       return { name: 'offline', attempt: 0, retryAt: null, refusal: null, notBefore: 0 };
     },
     want: stay,
+    resync: forget,
     opened: stay,
     closed: (state, event, scene) => (event.socket === state.socket ? retry(state.attempt, event.code, scene) : state),
     frame: greet,

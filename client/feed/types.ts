@@ -22,6 +22,8 @@ export interface Events {
   start: Empty;
   stop: Empty;
   want: { readonly want: Want };
+  /** What is held of a stream is not to be trusted: its history is to be had anew. */
+  resync: { readonly stream: StreamName };
   opened: { readonly socket: number };
   closed: { readonly socket: number; readonly code: number };
   /** One message; null where it was not text. */

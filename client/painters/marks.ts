@@ -36,6 +36,18 @@ export function paintHatches(surface: Surface, hatches: readonly Hatch[]): void 
   }
 }
 
+/** A bar at the lower edge of the plot under each marked period, at least wide enough to be seen. */
+export function paintMarks(surface: Surface, marks: readonly Hatch[]): void {
+  const { ctx, ratio, palette } = surface;
+  const right = surface.left + surface.width;
+  ctx.fillStyle = palette.third;
+  for (const mark of marks) {
+    const x0 = Math.max(surface.left, surface.x(mark.from));
+    const x1 = Math.min(right, Math.max(surface.x(mark.to), x0 + 3 * ratio));
+    if (x1 > x0) ctx.fillRect(x0, surface.top + surface.height - 3 * ratio, x1 - x0, 3 * ratio);
+  }
+}
+
 /** Lines of reference. */
 export function paintGuides(surface: Surface, guides: readonly Guide[]): void {
   const { ctx, ratio, palette } = surface;

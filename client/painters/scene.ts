@@ -106,7 +106,7 @@ export interface Pane {
   readonly weight: number;
 }
 
-/** A period without data. */
+/** A period without data, or one that is marked. */
 export interface Hatch {
   readonly from: number;
   readonly to: number;
@@ -116,6 +116,8 @@ export interface Hatch {
 export interface Frame extends Pick<Span, 'bucketMs' | 'from' | 'to'> {
   readonly zone: Zone;
   readonly hatches: readonly Hatch[];
+  /** Periods whose rows came late. */
+  readonly marks: readonly Hatch[];
   /** Whether this pane carries the time axis's labels. */
   readonly timeAxis: boolean;
 }

@@ -8,6 +8,11 @@ import type { PaneLine } from '../painters/scene.ts';
 import { lowerBound } from '../painters/spans.ts';
 import type { RecipeContext, Tone } from './recipe.ts';
 
+/** Whether a stream's keys are symbols. */
+function hasSymbol(view: StreamView): boolean {
+  return STREAMS[view.stream].key.name === 'symbol';
+}
+
 /** A line with the name that the page calls it by. */
 export interface NamedLine {
   readonly name: string;
@@ -20,15 +25,17 @@ const UNNAMED = 'no name';
 
 /**
  * All lines of a stream that have rows, by name. A stream without series calls its lines by their key. Names are written
- * as words; a strategy's is an identifier, and stays as it is.
+ * as words; a strategy's is an identifier, and stays as it is. Where several symbols are compared each name says whose it is.
  */
 export function namedLines(view: StreamView): readonly NamedLine[] {
   const hasSeries = STREAMS[view.stream].series !== null;
+  const isCompared = hasSeries && view.channels.length > 1;
   return view.channels
     .flatMap((channel) =>
       channel.lines.map((line): NamedLine => {
         const name = hasSeries ? (line.name ?? UNNAMED) : channel.key;
-        return { name: view.stream === 'performance_metrics' ? name : words(name), line, channel };
+        const plain = view.stream === 'performance_metrics' ? name : words(name);
+        return { name: isCompared ? `${channel.key} ${plain}` : plain, line, channel };
       }),
     )
     .filter(({ line }) => line.times.length > 0)
@@ -103,7 +110,7 @@ function breakAfter(line: LineView, rangeMs: number): number | null {
 /** What a pane's line takes over from its stream. */
 export function paneLine(
   view: StreamView,
-  { name, line }: NamedLine,
+  { name, line, channel }: NamedLine,
   context: RecipeContext,
   drawn: Pick<PaneLine, 'values' | 'side' | 'shape' | 'slot' | 'format'> & {
     readonly labelled: boolean;
@@ -117,7 +124,7 @@ export function paneLine(
     times: line.times,
     breakAfterMs: polled ? breakAfter(line, context.rangeMs) : null,
     staleFor: staleMark(view, line, context.now),
-    source: { stream: view.stream, line, symbol: context.symbol, derived: [] },
+    source: { stream: view.stream, line, symbol: hasSymbol(view) ? channel.key : context.symbol, derived: [] },
   };
   const end = lowerBound(line.times, context.to ?? Number.POSITIVE_INFINITY);
   const newest = newestFinite({ ...drawn, end });

@@ -5,6 +5,7 @@ import type { StreamName } from '../../shared/streams.ts';
 import type { Command, FeedCounts, FeedEvent, News } from '../feed.ts';
 import type { FeedState, StreamView } from '../model.ts';
 import type { Span } from '../painters/span.ts';
+import type { Picture } from '../recipes/recipe.ts';
 import type { View } from '../view.ts';
 
 /** Brings finer rows for what a zoomed page shows; loaded when it is first needed. */
@@ -13,8 +14,13 @@ export interface Lens {
   readonly version: ReadonlySignal<number>;
   /** A stream's view with the finest rows that are there for `span`; asks for finer ones where they are not. */
   refine(view: StreamView, span: Span): StreamView;
-  /** What the feed brings, in order. */
-  hear(news: News): void;
+}
+
+/** A stretch of time (epoch ms) that is marked at the lower edge of charts. */
+export interface Mark {
+  readonly stream: StreamName;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** What the page reads. All times are on the server's clock, in epoch ms. */
@@ -42,6 +48,14 @@ export interface Store {
   readonly view: View;
   /** Written by the part of the page that zooms, once it is there. */
   readonly lens: Signal<Lens | null>;
+  /** Changes a recipe's picture before it is drawn: leaves lines out that the visitor hid. Written by a later part of the page. */
+  readonly adapt: Signal<((picture: Picture, stream: StreamName) => Picture) | null>;
+  /** Stretches whose rows came late. Written by a later part of the page. */
+  readonly marks: Signal<readonly Mark[]>;
+  /** Calls back with everything that the feed brings, in order, after it is taken in; the result stops that. */
+  listen(listener: (news: News) => void): () => void;
+  /** Lets what is held of a stream be replaced by its history, loaded anew. */
+  resync(name: StreamName): void;
   /**
    * What the page knows of a stream for the chosen symbol and range. Changes with the data when live (at most once in
    * 16 ms); else at the refresh's pace, and when its state does. While another symbol or range loads, it is the old

@@ -52,7 +52,7 @@ export function App({ store }: { store: Store }) {
           <ChartPanel key={stream} store={store} stream={stream} />
         ))}
       </main>
-      {parts !== null && <parts.Zooming store={store} />}
+      {parts !== null && <parts.Desk store={store} />}
       <Footer store={store} />
       <Dialog
         label="Choose a symbol"

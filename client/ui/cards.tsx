@@ -8,6 +8,7 @@ import type { StreamView } from '../model.ts';
 import type { CardContent } from '../recipes/recipe.ts';
 import { CHART_ORDER, RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
+import { ofSymbol } from '../window.ts';
 import { contextOf, framed } from './controller.ts';
 import { Sparkline } from './spark.tsx';
 
@@ -23,9 +24,9 @@ interface CardPicture {
 const LEAST_PAUSE_MS = 200;
 
 function pictureOf(store: Store, view: StreamView): CardPicture {
-  const shown = framed(store, view);
+  const shown = framed(store, ofSymbol(view, store.view.symbol.peek()));
   const { from, to } = shown.span;
-  const rowsLastHour = view.channels.reduce((sum, channel) => sum + channel.rowsLastHour, 0);
+  const rowsLastHour = shown.view.channels.reduce((sum, channel) => sum + channel.rowsLastHour, 0);
   const content = RECIPES[view.stream].card(shown.view, contextOf(store, shown.view, '', shown.span));
   return { content, rowsLastHour, from, to };
 }

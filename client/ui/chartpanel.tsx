@@ -35,7 +35,7 @@ export function ChartPanel({ store, stream }: ChartPanelProps) {
   }, [controller]);
   const { subtitle, refusal, panes } = controller.layout.value;
   const pointer = controller.pointer.value;
-  const parts = pointer === null ? null : extras();
+  const parts = extras();
   if (pointer !== null) fetchExtras();
   return (
     <section
@@ -54,6 +54,9 @@ export function ChartPanel({ store, stream }: ChartPanelProps) {
         {recipe.heatLegend && <HeatLegend />}
         {recipe.variants.length > 1 && <Variants controller={controller} stream={stream} />}
         {state.value === 'stale' && <StaleBadge store={store} stream={stream} />}
+        <span class="chart-tools">
+          {parts !== null && <parts.ChartTools store={store} stream={stream} controller={controller} root={root} />}
+        </span>
       </div>
       <div class="panes" data-columns={panes.length > 1 ? recipe.columns : 1}>
         {panes.map((pane) => (

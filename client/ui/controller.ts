@@ -23,6 +23,9 @@ const AGES_MS = 15_000;
 /** The plots on the page, by the element over them that takes the pointer: the time at so many CSS pixels from its left edge. */
 export const plotTimes = new Map<EventTarget, (x: number) => number>();
 
+/** The charts on the page, for what belongs to all of them. */
+export const controllers = new Map<StreamName, ChartController>();
+
 /** One chart's state beside the store's. */
 export interface ChartController {
   readonly panes: Panes;
@@ -118,7 +121,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
     const { version, state, range } = view;
     const key = [version, state, known.variant, known.zone, known.symbol, range, age, cut, start, span.bucketMs].join();
     if (cached?.key !== key) cached = { key, picture: recipe.picture(view, known) };
-    return cached.picture;
+    return store.adapt.peek()?.(cached.picture, name) ?? cached.picture;
   }
 
   function hatches(view: StreamView, to: number, ahead: number): Hatch[] {
@@ -144,7 +147,13 @@ export function createController(store: Store, name: StreamName): ChartControlle
     const { bucketMs, to } = span;
     return {
       panes: shown.panes,
-      frame: { bucketMs, to, zone: store.view.zone.peek(), hatches: hatches(view, to, ahead) },
+      frame: {
+        bucketMs,
+        to,
+        zone: store.view.zone.peek(),
+        hatches: hatches(view, to, ahead),
+        marks: store.marks.peek().filter(({ stream }) => stream === name),
+      },
       palette: colours,
       columns: recipe.columns,
     };
@@ -181,6 +190,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
     // Whatever changes the picture without a new row.
     [state.value, lostFrom.value, store.feed.value, store.view.zone.value, store.view.symbol.value];
     [variant.value, palette.value, store.view.range.value, store.view.zoom.value, store.lens.value?.version.value];
+    [store.adapt.value, store.marks.value];
     drawSoon(panes);
   });
 
@@ -191,7 +201,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
     if (source.peek().version !== drawn.version || now < drawn.from || now >= drawn.until) drawSoon(panes);
   });
 
-  return {
+  const controller: ChartController = {
     panes,
     variant,
     layout,
@@ -201,6 +211,9 @@ export function createController(store: Store, name: StreamName): ChartControlle
       stop();
       stopFollowing();
       panes.destroy();
+      if (controllers.get(name) === controller) controllers.delete(name);
     },
   };
+  controllers.set(name, controller);
+  return controller;
 }

@@ -6,6 +6,7 @@ import { newestArrival } from '../status.ts';
 import type { Store } from '../store.ts';
 import { THEMES } from '../view.ts';
 import { Icon } from './icons.tsx';
+import { extras } from './later.tsx';
 import { Menu } from './menu.tsx';
 import type { Choice } from './menulist.tsx';
 
@@ -34,6 +35,7 @@ interface HeaderProps {
 export function Header({ store, isPicking, isHelping }: HeaderProps) {
   const { view } = store;
   const refresh = view.refresh.value;
+  const parts = extras();
   return (
     <header class="header">
       <SymbolButton store={store} isPicking={isPicking} />
@@ -71,6 +73,7 @@ export function Header({ store, isPicking, isHelping }: HeaderProps) {
       <span class="spacer" />
       <Clock store={store} />
       <Pill store={store} />
+      <span class="header-tools">{parts !== null && <parts.HeaderTools store={store} />}</span>
       <ThemeButton store={store} />
       <button
         type="button"

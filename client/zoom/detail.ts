@@ -78,6 +78,11 @@ export class Detail {
     });
   }
 
+  /** Grows whenever it holds other rows. */
+  get version(): number {
+    return this.#version;
+  }
+
   get state(): LoadState {
     return this.#loads.state;
   }

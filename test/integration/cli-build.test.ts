@@ -36,13 +36,13 @@ async function gzipped(names: readonly string[]): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-it('the first view loads at most 60 kB of JavaScript, gzipped, and all of it is at most 70 kB', async () => {
+it('the first view loads at most 60 kB of JavaScript, gzipped, and all of it is at most 160 kB', async () => {
   const all = (await readdir(client, { recursive: true })).filter((name) => name.endsWith('.js'));
   const first = await firstView();
   expect(first.length).toBeGreaterThan(0);
   expect(all).toEqual(expect.arrayContaining(first));
   expect(await gzipped(first)).toBeLessThanOrEqual(60_000);
-  expect(await gzipped(all)).toBeLessThanOrEqual(70_000);
+  expect(await gzipped(all)).toBeLessThanOrEqual(160_000);
 });
 
 it('the page holds no inline script, style or handler', async () => {

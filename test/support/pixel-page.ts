@@ -89,7 +89,7 @@ class Picture {
   draw(pane: Pane, { to, bucketMs }: Pick<Span, 'to' | 'bucketMs'>): void {
     const state: PlotState = {
       pane,
-      frame: { to, bucketMs, zone: 'utc', hatches: [], timeAxis: true },
+      frame: { to, bucketMs, zone: 'utc', hatches: [], marks: [], timeAxis: true },
       palette: PALETTE,
       leftWidth: LEFT_WIDTH,
       gutter: GUTTER,

@@ -16,11 +16,26 @@ describe('the choices of the visitor', () => {
   });
 
   test.each(['BTC/USDT', 'BTC/USDT:USDT', 'A&B=C', 'Ä %2F+?#'])('a symbol of %s comes back from the URL', (symbol) => {
-    expect(parseQuery(formatQuery('', symbol, '6h'))).toEqual({ symbol, range: '6h', zoom: null });
+    expect(parseQuery(formatQuery('', symbol, '6h'))).toEqual({ symbol, compare: [], range: '6h', zoom: null });
   });
 
   test('an unknown range is as good as none', () => {
-    expect(parseQuery('?symbol=%20&range=5h')).toEqual({ symbol: null, range: null, zoom: null });
+    expect(parseQuery('?symbol=%20&range=5h')).toEqual({ symbol: null, compare: [], range: null, zoom: null });
+  });
+
+  test('up to three others are compared with the symbol, each once, and stand in the URL', () => {
+    const browser = new FakeBrowser('?symbol=BTC/USDT&compare=ETH/USDT,%20BTC/USDT,,ETH/USDT,SOL/USDT');
+    const view = createView(browser);
+    expect(view.keys.value).toEqual(['BTC/USDT', 'ETH/USDT', 'SOL/USDT']);
+    view.setCompare(['A/B', 'C/D', 'BTC/USDT', 'E/F', 'G/H']);
+    expect(view.compare.value).toEqual(['A/B', 'C/D', 'E/F']);
+    expect(browser.search).toBe('?symbol=BTC/USDT&compare=A/B,C/D,E/F&range=24h');
+    view.setSymbol('C/D');
+    expect(view.keys.value).toEqual(['C/D', 'A/B', 'E/F']);
+    view.setCompare([]);
+    expect(browser.search).toBe('?symbol=C/D&range=24h');
+    browser.go('?symbol=X/Y&compare=BTC/USDT');
+    expect(view.keys.value).toEqual(['X/Y', 'BTC/USDT']);
   });
 
   test('a zoom stands in the URL, of the past and of the present, and goes with the choice of a range', () => {
