@@ -9,6 +9,7 @@ import { KnownKeys } from '../db/known-keys.ts';
 import type { ServiceStatus } from '../status.ts';
 import { isOff, requireDatabase, requireUsable, SHORT_NAMES, streamNamed } from './availability.ts';
 import { type ChartDeps, chartRoutes } from './chart.ts';
+import { checksumRoutes } from './checksum.ts';
 import { JSON_TYPE, json } from './json.ts';
 import { gather, sendPieces } from './pieces.ts';
 import { type RowsDeps, rowsRoutes } from './rows.ts';
@@ -36,6 +37,7 @@ export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
   });
 
   await app.register(chartRoutes, deps);
+  await app.register(checksumRoutes, deps);
   await app.register(rowsRoutes, deps);
 
   app.get('/api/symbols', async (_request, reply) => {
