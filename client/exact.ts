@@ -24,19 +24,35 @@ export interface Figure {
   readonly text: string;
 }
 
+/** Which line a row is of, by its key and series as they are stored. */
+export function rowNames({ stream, line, symbol }: RowSource): Figure[] {
+  const { series, key } = STREAMS[stream];
+  return [
+    ...(key.name === 'symbol' ? [{ label: words(key.name), text: symbol }] : []),
+    ...(series === null ? [] : [{ label: words(series.name), text: line.name ?? NOTHING }]),
+  ];
+}
+
 /** Every figure of the row at an index, exactly: what is drawn of it first, then the stored values in the declaration's order. */
 export function rowFigures({ stream, line, symbol, derived }: RowSource, index: number, zone: Zone): Figure[] {
   const quote = quoteOf(symbol);
+  const { values: declaredValues } = STREAMS[stream];
+  // Where the unit is a column, the figures beside it are in it.
+  const unitColumn = declaredValues.find(({ kind }) => kind === 'text')?.name;
+  const stated = unitColumn === undefined ? null : (line.texts[unitColumn] ?? null);
   const drawn = derived.map(({ label, unit, value }) => ({
     label,
     text: exactValue(value(index), unit, zone, quote),
   }));
-  const stored = STREAMS[stream].values.flatMap((declared): Figure[] => {
+  const stored = declaredValues.flatMap((declared): Figure[] => {
     const values = line.columns[declared.name];
-    // Of texts a line keeps the newest only.
-    if (declared.kind === 'text' || values === undefined) return [];
+    const label = words(declared.name);
+    // Of texts a line keeps the newest only: the unit, which does not change from row to row.
+    if (declared.kind === 'text') return [{ label, text: stated ?? NOTHING }];
+    if (values === undefined) return [];
     const text = exactValue(values[index] ?? Number.NaN, declared.unit, zone, quote);
-    return [{ label: words(declared.name), text }];
+    const isBare = declared.unit === null && text !== NOTHING;
+    return [{ label, text: isBare ? text + unitSuffix(stated) : text }];
   });
   return [...drawn, ...stored];
 }

@@ -1,15 +1,14 @@
 /** The row under the pointer, exactly: its time with the zone, its line, every value; and the other lines at that time. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { STREAMS } from '../../shared/streams.ts';
 import { dateTime, rowFigures } from '../exact.ts';
-import type { Zone } from '../format.ts';
+import { words, type Zone } from '../format.ts';
 import type { Palette, PaneLine } from '../painters/scene.ts';
 import { slotColor } from '../painters/scene.ts';
-import { nearestIndex } from '../painters/spans.ts';
 import type { PanePointer } from '../panes.ts';
-
-/** Between the row and the tooltip, and between that and the panel's edge, in CSS pixels. */
-const GAP = 16;
-const MARGIN = 8;
+import { indexAt } from '../reading/lookup.ts';
+import { placeBeside } from '../reading/placing.ts';
+import { pinned, windowOf } from '../reading/state.ts';
 
 /** More lines than this are not listed beside the hovered one. */
 const MOST_OTHERS = 8;
@@ -31,22 +30,10 @@ export function Tooltip({ pointer, zone, palette, within }: TooltipProps) {
   const y = box.top - outer.top + pointer.y;
   // Its size is known only after it has its text; it must neither leave the panel nor cover the row that it tells of.
   useLayoutEffect(() => {
-    const element = own.current;
-    if (element === null) return;
-    const { offsetWidth, offsetHeight } = element;
-    const right = x + GAP;
-    const left = x - GAP - offsetWidth;
-    const isRight = right + offsetWidth <= outer.width - MARGIN || left < MARGIN;
-    const most = Math.max(MARGIN, outer.width - offsetWidth - MARGIN);
-    element.style.left = `${Math.min(most, Math.max(MARGIN, isRight ? right : left))}px`;
-    const fitsBeside = right + offsetWidth <= outer.width - MARGIN || left >= MARGIN;
-    const beside = Math.min(y - offsetHeight / 3, innerHeight - outer.top - offsetHeight - MARGIN);
-    // Where it is as wide as the panel it stands above or below the plot, and leaves all of that in sight.
-    const isAbove = box.top - offsetHeight >= MARGIN;
-    const apart = isAbove ? box.top - outer.top - offsetHeight : box.bottom - outer.top;
-    element.style.top = `${fitsBeside ? beside : apart}px`;
+    if (own.current !== null) placeBeside(own.current, { x, y, outer, plot: box });
   });
-  if (hit === null) return null;
+  // A row of this chart that is pinned is told by its own card, which this one would cover.
+  if (hit === null || pinned.value?.stream === within.dataset.stream) return null;
   const { line, index } = hit;
   return (
     <div class="tooltip" ref={own} data-testid="tooltip">
@@ -54,15 +41,22 @@ export function Tooltip({ pointer, zone, palette, within }: TooltipProps) {
       <div class="tooltip-name">
         {line.shape.kind !== 'scatter' && <i style={{ background: slotColor(palette, line.slot) }} />}
         {line.name}
+        <small>{kindOf(line)}</small>
       </div>
       <dl>
         {rowFigures(line.source, index, zone).map((figure) => (
           <Figure key={figure.label} {...figure} />
         ))}
       </dl>
-      <Others lines={pane.lines} line={line} time={line.times[index] ?? Number.NaN} palette={palette} />
+      <Others lines={pane.lines} line={line} time={line.times[index] ?? Number.NaN} palette={palette} host={host} />
     </div>
   );
+}
+
+/** What a line's name is a name of: `exchange`, `data type`. */
+function kindOf({ source: { stream } }: PaneLine): string {
+  const { series, key } = STREAMS[stream];
+  return words(series?.name ?? key.name);
 }
 
 function Figure({ label, text }: { label: string; text: string }) {
@@ -80,16 +74,21 @@ function Others({
   line,
   time,
   palette,
+  host,
 }: {
   lines: readonly PaneLine[];
   line: PaneLine;
   time: number;
   palette: Palette;
+  host: HTMLElement;
 }) {
+  const over = host.querySelector<HTMLElement>('.u-over');
+  const window = over === null ? null : windowOf(over);
   const others = lines.filter(({ name, shape, side }) => {
     return name !== line.name && side === line.side && shape.kind !== 'scatter' && shape.kind !== 'dots';
   });
-  if (others.length === 0) return null;
+  if (others.length === 0 || over === null || window === null) return null;
+  const columns = { bucketMs: (window.to - window.from) / over.clientWidth, from: window.from };
   return (
     <dl>
       {others.slice(0, MOST_OTHERS).map((other) => (
@@ -98,7 +97,7 @@ function Others({
             <i style={{ background: slotColor(palette, other.slot) }} />
             {other.name}
           </dt>
-          <dd>{other.format(other.values[nearestIndex(other.times, time)] ?? Number.NaN)}</dd>
+          <dd>{other.format(other.values[indexAt(other, time, columns)] ?? Number.NaN)}</dd>
         </>
       ))}
     </dl>
