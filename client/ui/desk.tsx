@@ -1,10 +1,22 @@
 /** What stands beside the charts once the later part of the page is there: zooming, and the keys of all later parts. */
 import { useEffect } from 'preact/hooks';
+import { Reading } from '../reading/index.tsx';
 import type { Store } from '../store.ts';
+import { CustomRange } from './customrange.tsx';
+import { Dialog } from './dialog.tsx';
+import { isTypingRange } from './later.tsx';
 import { listenToLaterKeys } from './laterkeys.ts';
 import { Zooming } from './zoom.tsx';
 
 export function Desk({ store }: { store: Store }) {
   useEffect(listenToLaterKeys, []);
-  return <Zooming store={store} />;
+  return (
+    <>
+      <Zooming store={store} />
+      <Reading store={store} />
+      <Dialog label="Another range" class="range-dialog" testId="custom-range" isOpen={isTypingRange}>
+        <CustomRange store={store} isOpen={isTypingRange} />
+      </Dialog>
+    </>
+  );
 }

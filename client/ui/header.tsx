@@ -6,7 +6,7 @@ import { newestArrival } from '../status.ts';
 import type { Store } from '../store.ts';
 import { THEMES } from '../view.ts';
 import { Icon } from './icons.tsx';
-import { extras } from './later.tsx';
+import { extras, fetchExtras, isTypingRange } from './later.tsx';
 import { Menu } from './menu.tsx';
 import type { Choice } from './menulist.tsx';
 
@@ -39,21 +39,31 @@ export function Header({ store, isPicking, isHelping }: HeaderProps) {
   return (
     <header class="header">
       <SymbolButton store={store} isPicking={isPicking} />
-      <div class="ranges" role="radiogroup" aria-label="Range">
+      <fieldset class="ranges" aria-label="Range">
         {RANGES.map((range) => (
-          // biome-ignore lint/a11y/useSemanticElements: a radio input cannot carry the segmented look.
           <button
             type="button"
             key={range}
-            role="radio"
-            aria-checked={view.range.value === range}
+            aria-pressed={view.range.value === range && view.zoom.value === null}
             data-range={range}
             onClick={() => view.setRange(range)}
           >
             {range}
           </button>
         ))}
-      </div>
+        <button
+          type="button"
+          aria-haspopup="dialog"
+          aria-pressed={view.zoom.value !== null}
+          data-range="custom"
+          onClick={() => {
+            isTypingRange.value = true;
+            fetchExtras();
+          }}
+        >
+          Custom
+        </button>
+      </fieldset>
       <Menu
         label="Refresh"
         testId="refresh"

@@ -1,4 +1,5 @@
-/** The list of keys. */
+/** The list of keys: those of the page itself, and those that its later parts have bound. */
+import { laterKeys } from './laterkeys.ts';
 
 const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
   [['/'], 'choose a symbol'],
@@ -14,11 +15,12 @@ const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
 ];
 
 export function KeyList({ onClose }: { onClose(): void }) {
+  const bound = laterKeys().map(({ key, does }) => [[key], does] as const);
   return (
     <div class="help">
       <h2>Keys</h2>
       <dl>
-        {KEYS.map(([keys, what]) => (
+        {[...KEYS, ...bound].map(([keys, what]) => (
           <>
             <dt>
               {keys.map((key) => (

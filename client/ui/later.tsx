@@ -19,6 +19,9 @@ const loaded = signal<Extras | null>(null);
 const failures = signal(0);
 const isUnderWay = signal(false);
 
+/** Whether the visitor types a range. The button is the header's, the dialog belongs to the later parts. */
+export const isTypingRange = signal(false);
+
 /** The parts, once they are there; reading this in a component renders it again when they have come. */
 export function extras(): Extras | null {
   return loaded.value;

@@ -141,7 +141,7 @@ describe('the range', () => {
       await eventually(() => inAddress(page, 'range')).toBe('6h');
       await page.keyboard.press('4');
       await eventually(() => inAddress(page, 'range')).toBe('7d');
-      expect(await page.locator('[data-range="7d"]').getAttribute('aria-checked')).toBe('true');
+      expect(await page.locator('[data-range="7d"]').getAttribute('aria-pressed')).toBe('true');
       for (const stream of STREAMS)
         await eventually(() => page.locator(chart(stream)).getAttribute('data-state')).toMatch(/^(live|stale)$/);
     }));
