@@ -10,7 +10,7 @@ import type { Hit, HitTest } from './painters/hit.ts';
 import { paintLabels } from './painters/labels.ts';
 import { type Emphasis, paintLine } from './painters/lines.ts';
 import { paintGuideLabels, paintGuides, paintHatches, paintMarks, paintZone } from './painters/marks.ts';
-import type { Frame, Side, Surface } from './painters/scene.ts';
+import { type Frame, penOf, type Side, type Surface } from './painters/scene.ts';
 import { type Span, spanOf } from './painters/span.ts';
 
 /** Where the pointer is over a plot. */
@@ -198,8 +198,7 @@ export class Plot {
       top,
       width,
       height,
-      ratio: uPlotRatio(u),
-      palette: this.#state.palette,
+      ...penOf(this.#state.palette, uPlotRatio(u)),
       span,
       x: (time) => left + (time - span.from) / span.bucketMs,
       columnX: (column) => left + column + 0.5,
@@ -242,7 +241,10 @@ export class Plot {
     paintGuideLabels(surface, pane.guides);
     paintLabels(surface, pane.lines, {
       // Where the right axis has only a part of the height, labels of the left one stand beside the plot itself.
-      x: { left: surface.left + surface.width + 8 * ratio, right: (width - gutter + 8) * ratio },
+      x: {
+        left: surface.left + surface.width + 8 * ratio,
+        right: (width - gutter) * uPlotRatio(this.#uplot) + 8 * ratio,
+      },
       withName: withNames && pane.lines.length > 1,
       focus,
     });

@@ -3,7 +3,7 @@ import { Plot, type PlotOptions, type PlotState, type Pointer, type Window } fro
 import { type Drawable, drawNever, drawSoon } from './draw.ts';
 import type { HitTest } from './painters/hit.ts';
 import { labelsWidth } from './painters/labels.ts';
-import type { Palette, Pane } from './painters/scene.ts';
+import { type Palette, type Pane, penOf } from './painters/scene.ts';
 
 /** What a chart shows at the moment. */
 export interface Scene {
@@ -211,10 +211,10 @@ export class Panes implements Drawable {
 
   #gutter(scene: Scene, withNames: boolean): number {
     if (this.#measure === null) return 0;
-    const surface = { ctx: this.#measure, palette: scene.palette, ratio: 1 };
+    const surface = { ctx: this.#measure, ...penOf(scene.palette, 1) };
     const widths = scene.panes.map((pane) => labelsWidth(surface, pane.lines, withNames && pane.lines.length > 1));
     const widest = Math.max(0, ...widths);
-    const needed = widest === 0 ? LEAST_GUTTER : Math.ceil((widest + 12) / GUTTER_STEP) * GUTTER_STEP;
+    const needed = widest === 0 ? LEAST_GUTTER : Math.ceil((widest + 12 * surface.ratio) / GUTTER_STEP) * GUTTER_STEP;
     const gutter = steady(this.#gutters.get(withNames) ?? 0, needed);
     this.#gutters.set(withNames, gutter);
     return gutter;

@@ -27,6 +27,7 @@ function readPalette(): Palette {
     heat: [token('heat-1'), token('heat-2'), token('heat-3'), token('heat-4')],
     font: style.fontFamily,
     textSize: Number.parseFloat(token('chart-text')) || 12,
+    scale: Number.parseFloat(token('chart-scale')) || 1,
   };
 }
 

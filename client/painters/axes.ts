@@ -16,9 +16,9 @@ export interface Drawn {
 /** Space between a plot and its time axis's labels in CSS pixels. */
 export const TIME_AXIS_GAP = 8;
 
-/** Height of the time axis in CSS pixels at a text size. */
-export function timeAxisHeight(textSize: number): number {
-  return Math.round(textSize * 1.3) + TIME_AXIS_GAP;
+/** Height of the time axis in CSS pixels. */
+function timeAxisHeight({ textSize, scale }: Palette): number {
+  return Math.round(textSize * 1.3 + TIME_AXIS_GAP * scale);
 }
 
 /** How many ticks a value axis of this height carries. */
@@ -72,7 +72,7 @@ export function valueAxis(
       gap: 8,
       ticks: { show: false },
       border: { show: false },
-      grid: { show: side === 'left', width: 1, stroke: () => drawn().palette.grid },
+      grid: { show: side === 'left', width: drawn().palette.scale, stroke: () => drawn().palette.grid },
       stroke: () => drawn().palette.third,
       font: fontOf(drawn().palette),
       space: 1,
@@ -99,7 +99,7 @@ export function timeAxis(drawn: () => Drawn): { scale: uPlot.Scale; axis: uPlot.
     axis: {
       scale: 'x',
       side: 2,
-      gap: TIME_AXIS_GAP,
+      gap: TIME_AXIS_GAP * drawn().palette.scale,
       ticks: { show: false },
       border: { show: false },
       grid: { show: false },
@@ -114,7 +114,7 @@ export function timeAxis(drawn: () => Drawn): { scale: uPlot.Scale; axis: uPlot.
         // A label at the left end would run into the zone's name there.
         return labels.map((label, i) => (u.valToPos(splits[i] ?? 0, 'x') < palette.textSize * 1.8 ? '' : label));
       },
-      size: () => (drawn().frame.timeAxis ? timeAxisHeight(drawn().palette.textSize) : 6),
+      size: () => (drawn().frame.timeAxis ? timeAxisHeight(drawn().palette) : 6),
     },
   };
 }

@@ -139,6 +139,8 @@ export interface Palette {
   readonly font: string;
   /** Size of the charts' text in CSS pixels. */
   readonly textSize: number;
+  /** How much thicker than on a desk lines, dots and gaps are; text has its own size. */
+  readonly scale: number;
 }
 
 /** A canvas with the pane's scales: what a painter draws on. All positions in device pixels. */
@@ -148,7 +150,7 @@ export interface Surface {
   readonly top: number;
   readonly width: number;
   readonly height: number;
-  /** Device pixels in a CSS pixel. */
+  /** Device pixels in a CSS pixel, and the palette with its text size, both as `penOf` gives them. */
   readonly ratio: number;
   readonly palette: Palette;
   /** The time that the plot shows, and how it lies on its pixel columns. */
@@ -157,6 +159,12 @@ export interface Surface {
   /** Middle of a pixel column of the span. */
   columnX(column: number): number;
   y(value: number, side: Side): number;
+}
+
+/** What painters measure by: with the palette's scale in the ratio, and out of the text's size. */
+export function penOf(palette: Palette, ratio: number): Pick<Surface, 'palette' | 'ratio'> {
+  const { scale, textSize } = palette;
+  return { palette: { ...palette, textSize: textSize / scale }, ratio: ratio * scale };
 }
 
 const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 2.5], [9, 3, 2, 3]];

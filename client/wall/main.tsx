@@ -1,5 +1,4 @@
 /** Starts the wall: a screen that shows the dashboard without a hand, for months. */
-import '../style/wall.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { followTheme } from '../theme.ts';
@@ -9,6 +8,7 @@ import { parseWall } from './parameters.ts';
 import { reloadWhenServed } from './reload.ts';
 import { followScreen } from './screen.ts';
 import { createShow, LOOK_MS } from './show.ts';
+import { loadStyle } from './style.ts';
 import { keepAwake } from './wake.ts';
 import { Wall } from './wall.tsx';
 import { createWallStore } from './wallstore.ts';
@@ -17,12 +17,12 @@ import { createWallStore } from './wallstore.ts';
 export function startWall(root: HTMLElement): void {
   // First, so that whatever fails below leads to another try.
   const guard = startGuard();
-  try {
-    start(root, guard);
-  } catch (error) {
-    reloadWhenServed('the wall did not start');
-    throw error;
-  }
+  loadStyle()
+    .then(() => start(root, guard))
+    .catch((error: unknown) => {
+      reloadWhenServed('the wall did not start');
+      throw error;
+    });
 }
 
 function start(root: HTMLElement, guard: ReturnType<typeof startGuard>): void {

@@ -4,6 +4,8 @@ import { placeAt, SHIFT_MS } from './shift.ts';
 
 /** Text sizes that fit into a screen: 20 CSS pixels at 1920x1080, larger on larger ones, never smaller. */
 const UNIT_LEAST = 20;
+/** Text of a desk's charts on a large screen, in CSS pixels: lines and dots grow with the text. */
+const DESK_TEXT = 13;
 const UNITS_WIDE = 96;
 const UNITS_HIGH = 54;
 /** Below so many units the five charts have no room beside each other. */
@@ -39,6 +41,7 @@ export function followScreen(onSize: () => void): Screen {
     isSmall.value = innerWidth < SMALL_WIDE * unit.value || innerHeight < SMALL_HIGH * unit.value;
     documentElement.style.fontSize = `${unit.value}px`;
     documentElement.style.setProperty('--chart-text', `${unit.value}`);
+    documentElement.style.setProperty('--chart-scale', `${unit.value / DESK_TEXT}`);
     place();
     onSize();
   }

@@ -59,6 +59,7 @@ const PALETTE: Palette = {
   heat: ['#9fb2c1', '#e6d65c', '#f0a73a', '#f47c57'],
   font: 'sans-serif',
   textSize: 12,
+  scale: 1,
 };
 const GUTTER = 64;
 /** Wider than any labels, so that every line has the same plot. */

@@ -173,6 +173,7 @@ describe('labels at the lines’ ends', () => {
       heat: ['', '', '', ''],
       font: '',
       textSize: 12,
+      scale: 1,
     } as const;
     const styles = Array.from({ length: 16 }, (_, slot) => `${slotColor(palette, slot)} ${slotDash(slot).join()}`);
     expect(new Set(styles).size).toBe(16);

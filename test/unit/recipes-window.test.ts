@@ -125,6 +125,7 @@ describe('deviations', () => {
       heat: ['quiet', 'three', 'four', 'five'],
       font: '',
       textSize: 12,
+      scale: 1,
     } as const;
     expect([2.9, -3, 4.1, -22].map((z) => heatColor(palette, z))).toEqual(['quiet', 'three', 'four', 'five']);
   });

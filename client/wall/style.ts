@@ -1,0 +1,23 @@
+/** Brings the wall's style sheet in. The bundler's own way would let the page show itself before its style has come. */
+import href from '../style/wall.css?url';
+
+/** Before a failure is tried again. */
+const RETRY_MS = 5000;
+
+/** Resolves once the style is in force, however often it takes. */
+export function loadStyle(): Promise<void> {
+  return new Promise((resolve) => {
+    const ask = (): void => {
+      const link = document.createElement('link');
+      link.rel = 'stylesheet';
+      link.href = href;
+      link.onload = () => resolve();
+      link.onerror = () => {
+        link.remove();
+        setTimeout(ask, RETRY_MS);
+      };
+      document.head.append(link);
+    };
+    ask();
+  });
+}
