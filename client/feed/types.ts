@@ -11,10 +11,10 @@ export interface Want {
   /** Null: every key. */
   readonly keys: readonly string[] | null;
   readonly range: string;
-  /** Width of a bucket of its history in ms. */
-  readonly bucketMs: number;
-  /** So many buckets up to the newest, if that is more than the range. */
-  readonly points: number;
+  /** Width of a bucket of its history in ms; absent: as `points` and the range have it. */
+  readonly bucketMs?: number;
+  /** So many buckets up to the newest, if that is more than the range; absent where the range is `latest`, which has none. */
+  readonly points?: number;
 }
 
 /** Everything that can happen to the feed: what each event carries. `socket` is the number that the `connect` command gave. */

@@ -1,5 +1,6 @@
 /** What stands beside the charts once the later part of the page is there: zooming, and the keys of all later parts. */
 import { useEffect } from 'preact/hooks';
+import { MarketDesk } from '../market/index.tsx';
 import { Reading } from '../reading/index.tsx';
 import type { Store } from '../store.ts';
 import { CustomRange } from './customrange.tsx';
@@ -14,6 +15,7 @@ export function Desk({ store }: { store: Store }) {
     <>
       <Zooming store={store} />
       <Reading store={store} />
+      <MarketDesk store={store} />
       <Dialog label="Another range" class="range-dialog" testId="custom-range" isOpen={isTypingRange}>
         <CustomRange store={store} isOpen={isTypingRange} />
       </Dialog>

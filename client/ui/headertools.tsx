@@ -1,6 +1,13 @@
 /** The header's buttons for what is loaded later. */
+import { OverviewButton } from '../market/index.tsx';
+import { ShareButton } from '../reading/index.tsx';
 import type { Store } from '../store.ts';
 
-export function HeaderTools(_props: { store: Store }) {
-  return null;
+export function HeaderTools({ store }: { store: Store }) {
+  return (
+    <>
+      <OverviewButton store={store} />
+      <ShareButton store={store} />
+    </>
+  );
 }

@@ -220,7 +220,7 @@ export class FeedWorld {
   }
 }
 
-function pictureOf({ keys, range, bucketMs, points }: Want): Picture {
+function pictureOf({ keys, range, bucketMs = 0, points = 0 }: Want): Picture {
   const name = RANGES.find((known) => known === range);
   if (name === undefined) throw new Error(`the page has no range ${range}`);
   return { keys, range: name, bucketMs, points, pixelMs: bucketMs };
