@@ -16,6 +16,7 @@ import { originCheck } from './http/origin.ts';
 import { pageRoutes } from './http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from './http/pages-headers.ts';
 import { installProblems, sendProblem } from './http/problem.ts';
+import { writeRoutes } from './http/writes.ts';
 import type { Counters, ServiceStatus } from './status.ts';
 
 /** Everything that the routes need; nothing of it is made here. */
@@ -70,12 +71,13 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   installAccess(app, access);
 
   const now = Date.now;
+  const originAllowed = originCheck(config.allowedOrigins);
   const mayRead: FeedOptions['mayRead'] = (request) => access.checkAccess(request) === 'ok';
   await app.register(feedRoutes, {
     hub: deps.hub,
     hello: deps.hello,
     mayRead,
-    originAllowed: originCheck(config.allowedOrigins),
+    originAllowed,
     heartbeatMs: config.heartbeatMs,
     frameBytes: limits.frameBytes,
     connectionsPerAddress: limits.connectionsPerAddress,
@@ -88,6 +90,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     pointLimit: limits.pointsPerSubscription,
     keyLimit: limits.keysPerSubscription,
     rowLimit: limits.pageRows,
+  });
+  await app.register(writeRoutes, {
+    db: deps.db,
+    status,
+    access,
+    originAllowed,
+    isLoopback: isLoopback(config.host),
+    bodyLimit: limits.bodyBytes,
   });
   await app.register(healthRoutes, { status, counters, version: deps.version, now, startedAt, mayRead });
   await app.register(metricsRoutes, { counters, hub: deps.hub, now, startedAt });

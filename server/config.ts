@@ -29,6 +29,8 @@ export interface Limits {
   readonly errorsPerMinute: number;
   readonly connectionsPerAddress: number;
   readonly pageRows: number;
+  /** Bytes of a request that writes. */
+  readonly bodyBytes: number;
   readonly replayRows: number;
   readonly replayBytes: number;
   readonly replayAgeMs: number;
@@ -115,6 +117,7 @@ export function parseConfig(
       errorsPerMinute: read.value(SETTINGS.maxErrorsPerMinute),
       connectionsPerAddress: read.value(SETTINGS.maxConnectionsPerAddress),
       pageRows: read.value(SETTINGS.maxPageRows),
+      bodyBytes: read.value(SETTINGS.maxBodyBytes),
       replayRows: read.value(SETTINGS.maxReplayRows),
       replayBytes: read.value(SETTINGS.maxReplayBytes),
       replayAgeMs: read.value(SETTINGS.maxReplayAge),

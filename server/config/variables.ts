@@ -206,6 +206,12 @@ export const SETTINGS = {
     "feed connections from one client's address",
   ),
   maxPageRows: preset('DASHBOARD_MAX_PAGE_ROWS', whole(1, 1_000_000), '10000', 'rows of one page of the API'),
+  maxBodyBytes: preset(
+    'DASHBOARD_MAX_BODY_BYTES',
+    whole(1024, 1_073_741_824),
+    '4194304',
+    'bytes of a request that writes rows',
+  ),
   maxReplayRows: preset(
     'DASHBOARD_MAX_REPLAY_ROWS',
     whole(0, 100_000_000),

@@ -61,6 +61,7 @@ describe('defaults', () => {
       errorsPerMinute: 20,
       connectionsPerAddress: 200,
       pageRows: 10_000,
+      bodyBytes: 4_194_304,
       replayRows: 100_000,
       replayBytes: 67_108_864,
       replayAgeMs: 3_600_000,
