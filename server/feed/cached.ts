@@ -88,11 +88,11 @@ export class StreamCache {
     this.forget('untold');
   }
 
-  /** Whether something of a request is kept, so that it may be worth a look to have it served. */
+  /** Whether every channel of a request is kept, so that it is worth a look to have it served. */
   mayServe(request: Omit<SnapshotRequest, 'now' | 'pointLimit'>): boolean {
     if (request.range.kind === 'latest') return false;
     if (request.keys === null) return this.#lists.has(listName(request));
-    return request.keys.some((key) => this.#cache.get(this.#nameOf(key, request)) !== undefined);
+    return request.keys.every((key) => this.#cache.get(this.#nameOf(key, request)) !== undefined);
   }
 
   /** The channels of a request as they stand before the frame of a number; null where one of them has to be read. */

@@ -55,12 +55,18 @@ export interface HeldPlace extends HistoryPlace {
   readonly held: HeldPosition;
 }
 
-/** A place in the feed, and the history that stands there. */
-interface Source extends HistoryPlace {
+/** The history that stands at a place in the feed. */
+interface Source {
   readonly channels: AsyncIterable<ChannelSnapshot>;
   /** Called when the channels were taken, or one of them failed. */
   readonly release: () => Promise<void>;
 }
+
+/**
+ * Finds a history. It calls `stand` in the very step in which the place is taken: a history without a place is believed to
+ * get one no earlier than the present, so that it may be given to whoever has got all deltas up to here.
+ */
+type Find = (stand: (place: HistoryPlace) => void) => Promise<Source>;
 
 /** The history of a request at one position, filled as it is read. */
 export class History {
@@ -75,36 +81,19 @@ export class History {
   #bytes = 0;
   readonly #room: HistoryEvents['room'];
 
-  constructor(placing: Promise<Source>, events: Pick<HistoryEvents, 'room' | 'failed'>) {
+  constructor(find: Find, events: Pick<HistoryEvents, 'room' | 'failed'>) {
     this.#room = events.room;
     this.#more = new Promise((resolve) => {
       this.#wake = resolve;
     });
-    this.placed = placing.then(({ number, cursor }) => {
-      this.#number = number;
-      return { number, cursor };
+    this.placed = new Promise((resolve, reject) => {
+      const found = find((place) => {
+        this.#number = place.number;
+        resolve(place);
+      });
+      // Whoever waits for the place hears of a failure.
+      found.then((source) => this.#fill(source, events), reject);
     });
-    placing.then(
-      async ({ channels, release }) => {
-        try {
-          for await (const snapshot of channels) {
-            const bytes = snapshot.body.text.length;
-            if (!events.room(bytes)) throw new FullError('too much history is waiting to be taken; subscribe again');
-            this.#bytes += bytes;
-            this.#snapshots.push(snapshot);
-            this.#signal();
-          }
-          this.#state = 'read';
-        } catch (error) {
-          this.#state = { error };
-        }
-        this.#signal();
-        this.#freeIfUnused();
-        await release().catch(events.failed);
-      },
-      // Whoever waits for the place hears of it.
-      () => undefined,
-    );
     // Nobody may be left to hear of it.
     this.placed.catch(() => undefined);
   }
@@ -140,6 +129,24 @@ export class History {
     };
   }
 
+  async #fill({ channels, release }: Source, { room, failed }: Pick<HistoryEvents, 'room' | 'failed'>): Promise<void> {
+    try {
+      for await (const snapshot of channels) {
+        const bytes = snapshot.body.text.length;
+        if (!room(bytes)) throw new FullError('too much history is waiting to be taken; subscribe again');
+        this.#bytes += bytes;
+        this.#snapshots.push(snapshot);
+        this.#signal();
+      }
+      this.#state = 'read';
+    } catch (error) {
+      this.#state = { error };
+    }
+    this.#signal();
+    this.#freeIfUnused();
+    await release().catch(failed);
+  }
+
   #freeIfUnused(): void {
     if (this.#users > 0 || this.#state === 'reading') return;
     this.#room(-this.#bytes);
@@ -160,6 +167,16 @@ export class History {
 interface Shared {
   readonly history: History;
   askers: number;
+}
+
+/** History for one who asked, who lets it go by `done`. */
+interface Given {
+  readonly history: History;
+  readonly done: () => void;
+}
+
+function share({ history }: Shared): Given {
+  return { history, done: history.use() };
 }
 
 /** The histories of one stream that may be shared at the moment. */
@@ -200,30 +217,35 @@ export class Histories {
   /**
    * History of a request, whose position is not before the frame of number `least`.
    *
-   * @returns the history, which the caller lets go by `done`.
    * @throws AwayError where the database does not answer.
    */
-  async ask(wish: HistoryWish, least: number): Promise<{ readonly history: History; readonly done: () => void }> {
+  async ask(wish: HistoryWish, least: number): Promise<Given> {
     const name = JSON.stringify([wish.keys, wish.range, wish.resolution]);
     const known = this.#shared.get(name);
     if (known !== undefined) {
       known.askers += 1;
-      // Whether it is as new as can be, only a look can tell; it is made for all who ask at the time.
-      if (known.history.number !== null && known.askers < STORM_ASKERS) await this.#reach();
+      if (known.askers >= STORM_ASKERS && this.#isFresh(known, wish, least)) return share(known);
     }
+    // Whether what is in memory is as new as the question, only a look can tell; it is made for all who ask at the time.
+    const isReached = known !== undefined || this.#cache.mayServe(wish);
+    if (isReached) await this.#reach();
     const now = this.#shared.get(name);
-    if (now !== undefined && this.#isFresh(now, wish, least)) return { history: now.history, done: now.history.use() };
-    return this.#read(name, wish, now?.askers ?? 1);
+    if (now !== undefined && this.#isFresh(now, wish, least)) return share(now);
+    return this.#make(name, wish, now?.askers ?? 1, isReached);
   }
 
   /**
-   * A position that is reached after this call, held open.
+   * A position that is reached after this call, held open; `stand` is told of it before anything else happens.
    *
    * @throws AwayError where the database does not answer.
    */
-  async place(): Promise<HeldPlace> {
+  async place(stand: (place: HistoryPlace) => void = () => undefined): Promise<HeldPlace> {
     return this.#inTime((placer, resolve) =>
-      placer.hold((held) => resolve({ held, number: this.#log.end, cursor: this.#log.mark() })),
+      placer.hold((held) => {
+        const place = { held, number: this.#log.end, cursor: this.#log.mark() };
+        stand(place);
+        resolve(place);
+      }),
     );
   }
 
@@ -247,25 +269,39 @@ export class Histories {
     });
   }
 
-  /** History at a position that is held open, of which only what is not in memory is read. */
-  async #held(request: SnapshotRequest): Promise<Source> {
-    // Rewritten rows that are told of from here on may not be seen at the position.
-    const { age } = this.#cache;
-    const { held, number, cursor } = await this.place();
-    this.#events.read();
-    const channels = this.#cache.read(held, request, number, age);
-    return { number, cursor, channels, release: () => held.release() };
+  /** History that is all in memory, at the end of the log; null where it is not. */
+  #kept(request: SnapshotRequest): Find | null {
+    const number = this.#log.end;
+    const channels = this.#cache.serve(request, number);
+    if (channels === null) return null;
+    return async (stand) => {
+      stand({ number, cursor: this.#log.mark() });
+      return { channels, release: async () => undefined };
+    };
   }
 
-  #read(name: string, wish: HistoryWish, askers: number): { readonly history: History; readonly done: () => void } {
+  /** History at a position that is held open, of which only what is not in memory is read. */
+  #held(request: SnapshotRequest): Find {
+    return async (stand) => {
+      // Rewritten rows that are told of from here on may not be seen at the position.
+      const { age } = this.#cache;
+      const { held, number } = await this.place(stand);
+      this.#events.read();
+      return { channels: this.#cache.read(held, request, number, age), release: () => held.release() };
+    };
+  }
+
+  /** History made anew; `isReached`: a look that began after the question is through, so that memory may answer it. */
+  #make(name: string, wish: HistoryWish, askers: number, isReached: boolean): Given {
     const request: SnapshotRequest = { ...wish, now: this.#clock.now(), pointLimit: this.#pointLimit };
-    const history = new History(this.#held(request), this.#events);
+    const kept = isReached ? this.#kept(request) : null;
+    const history = new History(kept ?? this.#held(request), this.#events);
     const done = history.use();
-    const share = history.use();
+    const letGo = history.use();
     const shared: Shared = { history, askers };
     this.#shared.set(name, shared);
     const forget = (): void => {
-      share();
+      letGo();
       if (this.#shared.get(name) === shared) this.#shared.delete(name);
     };
     history.placed.then(
@@ -277,6 +313,7 @@ export class Histories {
 
   #isFresh({ history, askers }: Shared, { keys }: HistoryWish, least: number): boolean {
     const { number } = history;
+    // It will stand no earlier than at the end of the log.
     if (number === null) return true;
     if (number < least || number < this.#log.start || this.#log.end - number > SHARED_FRAMES) return false;
     if (askers >= STORM_ASKERS) return true;

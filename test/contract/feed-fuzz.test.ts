@@ -10,6 +10,11 @@ const STEPS = 300;
 /** Subscriptions whose id begins so ask for history, the others do not. */
 const IDS = ['ranged-1', 'ranged-2', 'bare-1', 'bare-2'];
 const isRanged = (id: string): boolean => id.startsWith('ranged');
+/**
+ * Seeds that once failed. Under the first two a history was given to a client from before what it had got. Under the
+ * others looks break off so often that a client is told that the database does not answer.
+ */
+const KNOWN = [418464914, 515122298, 131749958, 1988370331];
 
 /** What was asked under an id, so that its contents can be held against the table. */
 interface Asked {
@@ -109,6 +114,9 @@ async function scenario(seed: number, crashes: boolean): Promise<number> {
   for (const { client, asked } of clients) {
     if (client.feed.breach !== null) throw client.feed.breach;
     for (const [id, { keys, ranged, before }] of asked) {
+      const answer = client.feed.frames.findLast((frame) => 'id' in frame && frame.id === id);
+      // Looks broke off for so long that it was told so, and nothing is owed to it.
+      if (answer?.type === 'error' && answer.code === 'unavailable') continue;
       expect(client.feed.subscriptions, `subscription ${id}`).toContain(id);
       for (const key of keys ?? KEYS) {
         const got = client.feed.ids(id, key);
@@ -134,7 +142,7 @@ async function scenario(seed: number, crashes: boolean): Promise<number> {
 describe('the feed core under fuzz', () => {
   it('F2 F3 F4 loses and doubles nothing, keeps every chain, and lets every snapshot go', async () => {
     let cached = 0;
-    for (const seed of seeds(150)) {
+    for (const seed of seeds(150, KNOWN)) {
       await withSeed(seed, 'test/contract/feed-fuzz.test.ts', async () => {
         cached += await scenario(seed, false);
       });
@@ -143,7 +151,7 @@ describe('the feed core under fuzz', () => {
   });
 
   it('F4 loses and doubles nothing when the database crashes and hands out transaction ids again', async () => {
-    for (const seed of seeds(150)) {
+    for (const seed of seeds(150, KNOWN)) {
       await withSeed(seed, 'test/contract/feed-fuzz.test.ts', async () => {
         await scenario(seed, true);
       });

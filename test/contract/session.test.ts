@@ -63,6 +63,24 @@ describe('a subscription', () => {
     expect(await rows()).toBe(1);
   });
 
+  it('F2 F3 gets history out of memory where it was read before, with what came since, and goes on from it', async () => {
+    feed.insert('BTC/USDT');
+    client.say({ ...SUBSCRIBE, keys: ['BTC/USDT'], range: '1h' });
+    // Longer than one history is given to several.
+    await feed.clock.pass(6000);
+    feed.insert('BTC/USDT');
+    const later = feed.connect();
+    later.say({ ...SUBSCRIBE, keys: ['BTC/USDT'], range: '1h' });
+    await rest(20);
+    expect(later.feed.frames.map(({ type }) => type)).toEqual(['subscribed', 'snapshot', 'synced']);
+    feed.insert('BTC/USDT');
+    feed.pump.ring();
+    await rest(20);
+    expect(later.feed.breach).toBeNull();
+    expect([...later.feed.ids('s', 'BTC/USDT')]).toEqual([1, 2, 3]);
+    expect(feed.counts.get('snapshot_reads_total')).toBe(1);
+  });
+
   it('F2 is replaced by another with its id, and receives all the time', async () => {
     client.say({ ...SUBSCRIBE, keys: ['BTC/USDT'] });
     await feed.clock.pass(10);

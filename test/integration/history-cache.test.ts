@@ -208,8 +208,9 @@ describe('a server', () => {
       expect(await rates()).toEqual([0.0001]);
       await pool.query(insert, ['0.0002']);
       expect(await rates()).toEqual([0.0001, 0.0002]);
-      const { feed: usage } = await read();
+      const { feed: usage, counters } = await read();
       expect(usage.cache).toMatchObject({ entries: 1, hits: 1, misses: 1, hit_rate: 0.5, dropped: {} });
+      expect(counters.snapshot_reads_total).toBe(1);
 
       await pool.query(`update funding_rates set funding_rate = 0.0003 where funding_rate = 0.0002`);
       // The doorbell tells it a moment after the commit.
