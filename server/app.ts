@@ -18,6 +18,7 @@ import { installHostCheck, installSecurityHeaders } from './http/pages-headers.t
 import { installProblems, sendProblem } from './http/problem.ts';
 import { writeRoutes } from './http/writes.ts';
 import type { Counters, ServiceStatus } from './status.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** Everything that the routes need; nothing of it is made here. */
 export interface AppDeps {
@@ -28,6 +29,7 @@ export interface AppDeps {
   readonly keys: KnownKeys;
   readonly status: ServiceStatus;
   readonly counters: Counters;
+  readonly telemetry: Telemetry;
   readonly access: Access;
   readonly hello: FeedOptions['hello'];
   readonly version: string;
@@ -100,7 +102,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     bodyLimit: limits.bodyBytes,
   });
   await app.register(healthRoutes, { status, counters, version: deps.version, now, startedAt, mayRead });
-  await app.register(metricsRoutes, { counters, hub: deps.hub, now, startedAt });
+  await app.register(metricsRoutes, { counters, hub: deps.hub, telemetry: deps.telemetry, now, startedAt });
   await app.register(asyncApiRoutes, { version: deps.version, limits });
   await app.register(pageRoutes, { clientDir: deps.clientDir });
   return app;

@@ -22,6 +22,7 @@ import { epochOf } from './feed/position.ts';
 import { Pump } from './feed/pump.ts';
 import type { SelfMeasurement } from './measured.ts';
 import type { Counters, Fault, ServiceStatus, StreamShortfall, StreamStatus } from './status.ts';
+import type { Telemetry } from './telemetry.ts';
 
 const RETRY_MS = 1000;
 /** As long as a look may wait for its answer, in ms (server/db/changes.ts): what was answered since it began is recent. */
@@ -47,6 +48,7 @@ export interface FollowingOptions {
   readonly keys: KnownKeys;
   readonly counters: Counters;
   readonly measured: SelfMeasurement;
+  readonly telemetry: Pick<Telemetry, 'delivered'>;
   readonly tickMs: number;
   readonly log: Logger;
   /** Called when the database or the doorbell comes or goes. */
@@ -219,7 +221,7 @@ export class Following implements ServiceStatus {
 
   async #startPump(inspection: StreamInspection): Promise<void> {
     const { stream, cursorColumn } = inspection;
-    const { hub, keys, counters, database, measured, tickMs } = this.#options;
+    const { hub, keys, counters, database, measured, telemetry, tickMs } = this.#options;
     const { looks, reads } = await database.pools();
     const Log = cursorColumn ? SnapshotLog : OverlapLog;
     const log = new Log(looks, STREAMS[stream], {
@@ -240,6 +242,7 @@ export class Following implements ServiceStatus {
         rows: (batch, via) => {
           keys.seen(stream, batch.rows);
           hub.deliver(stream, batch, via);
+          telemetry.delivered(stream, batch, via, Date.now());
           measured.delivered(batch.rows.length, via === 'notify' ? (this.#rungAt.get(stream) ?? null) : null);
           // What a later look brings was not rung for then.
           this.#rungAt.delete(stream);

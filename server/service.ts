@@ -21,6 +21,7 @@ import { SelfMeasurement } from './measured.ts';
 import { packageRoot, packageVersion } from './root.ts';
 import { returnTimes } from './spread.ts';
 import { Counters } from './status.ts';
+import { Telemetry } from './telemetry.ts';
 
 /**
  * Connections that wait to be accepted. Of a storm of thousands, what is above Node's 511 is dropped by the operating system
@@ -88,6 +89,7 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   undo.add(() => database.close());
   const beat = (): void => hub.heartbeat(following.database, following.doorbell, STREAM_NAMES);
   const measured = new SelfMeasurement();
+  const telemetry = new Telemetry();
   const keys = new KnownKeys(database, (stream, error) =>
     log.warn({ stream, err: error }, 'the keys of a stream could not be listed'),
   );
@@ -97,6 +99,7 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
     keys,
     counters,
     measured,
+    telemetry,
     tickMs: config.tickMs,
     log,
     changed: beat,
@@ -119,7 +122,9 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   const version = packageVersion();
   const clientDir = join(packageRoot(), 'dist', 'client');
   const build = readBuildId(clientDir);
+  telemetry.follow({ counters, hub, status: following, pool: () => database.usage, version, build });
   const app = await buildApp({
+    telemetry,
     config,
     log,
     db: database,

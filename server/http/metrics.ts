@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Hub } from '../feed/hub.ts';
 import type { Counters } from '../status.ts';
+import type { Telemetry } from '../telemetry.ts';
 
 /** Names of what is counted here. An error is an answer of 500 or above. */
 export const COUNTED = { requests: 'http_requests_total', errors: 'http_errors_total' } as const;
@@ -10,6 +11,7 @@ export const COUNTED = { requests: 'http_requests_total', errors: 'http_errors_t
 export interface MetricsDeps {
   readonly counters: Counters;
   readonly hub: Hub;
+  readonly telemetry: Pick<Telemetry, 'read' | 'contentType'>;
   /** Epoch ms. */
   readonly now: () => number;
   /** When the service started, epoch ms. */
@@ -24,8 +26,18 @@ export function countRequests(app: FastifyInstance, counters: Counters): void {
   });
 }
 
-/** Registers the route. Times are seconds, memory is bytes, ages are ms. */
-export const metricsRoutes: FastifyPluginAsync<MetricsDeps> = async (app, { counters, hub, now, startedAt }) => {
+/** Registers the routes: for people as JSON, and `/metrics` for Prometheus. Of the JSON, times are seconds, memory is bytes, ages are ms. */
+export const metricsRoutes: FastifyPluginAsync<MetricsDeps> = async (
+  app,
+  { counters, hub, telemetry, now, startedAt },
+) => {
+  app.get('/metrics', async (_request, reply) =>
+    reply
+      .header('cache-control', 'no-store')
+      .type(telemetry.contentType)
+      .send(await telemetry.read()),
+  );
+
   app.get('/api/metrics', async (_request, reply) => {
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();

@@ -12,6 +12,7 @@ import { pageRoutes } from '../../server/http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from '../../server/http/pages-headers.ts';
 import { installProblems, sendProblem } from '../../server/http/problem.ts';
 import { Counters, type Fault, type ServiceStatus, type StreamStatus } from '../../server/status.ts';
+import { Telemetry } from '../../server/telemetry.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { LIMITS } from './feed-harness.ts';
 
@@ -84,7 +85,7 @@ export async function restApp(config: pg.PoolConfig, options: RestOptions = {}):
   });
   await app.register(healthRoutes, { ...about, mayRead: (request) => access.checkAccess(request) === 'ok' });
   const hub = new Hub(systemClock, LIMITS, { count: () => {}, failed: () => {}, prepare: async () => {} });
-  await app.register(metricsRoutes, { ...about, hub });
+  await app.register(metricsRoutes, { ...about, hub, telemetry: new Telemetry() });
   if (options.clientDir !== undefined) await app.register(pageRoutes, { clientDir: options.clientDir });
   await app.ready();
   return {

@@ -1,0 +1,170 @@
+/**
+ * The server's figures for Prometheus: what it counts, how long rows take to be pushed, and how it stands, gathered when
+ * they are asked for. Names begin with `alphapulse_`; times are seconds, sizes bytes.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { columnsOf, STREAM_NAMES, STREAMS, type StreamName } from '../shared/streams.ts';
+import type { Hub } from './feed/hub.ts';
+import type { Batch } from './feed/ports.ts';
+import type { Counters, ServiceStatus } from './status.ts';
+
+/** Push latencies are counted up to these, in seconds; the aim of a push is some thousandths. */
+const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const PREFIX = 'alphapulse_';
+
+/** Where a row's cells hold its time of writing, by stream. */
+const CREATED_AT = new Map(
+  STREAM_NAMES.map((name) => [name, columnsOf(STREAMS[name]).findIndex(({ name: column }) => column === 'created_at')]),
+);
+
+/** What is told beside what is observed. */
+export interface TelemetrySources {
+  readonly counters: Counters;
+  readonly hub: Hub;
+  readonly status: ServiceStatus;
+  /** Connections to the database that are read through. */
+  readonly pool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
+  readonly version: string;
+  readonly build: string;
+}
+
+/** Observes pushes, and writes everything out in Prometheus' text format. */
+export class Telemetry {
+  readonly #registry = new Registry();
+  readonly #pushed: Histogram<'stream'>;
+  readonly #rows: Counter<'stream' | 'via'>;
+  readonly #totals = new Map<string, Counter>();
+  #counters: Counters | null = null;
+
+  constructor() {
+    const registers = [this.#registry];
+    this.#pushed = new Histogram({
+      name: `${PREFIX}push_latency_seconds`,
+      help: 'From the time of writing that a row carries (created_at: when its transaction began) to its frame being sent, of rows that were rung for',
+      labelNames: ['stream'],
+      buckets: LATENCY_BUCKETS,
+      registers,
+    });
+    this.#rows = new Counter({
+      name: `${PREFIX}stream_rows_total`,
+      help: 'Rows delivered, by what found them: notify (the doorbell) or tick (the clock: rows that the doorbell missed)',
+      labelNames: ['stream', 'via'],
+      registers,
+    });
+  }
+
+  /** Notes a batch that was handed to the subscribers. @param now epoch ms. */
+  delivered(stream: StreamName, { rows }: Pick<Batch, 'rows'>, via: string, now: number): void {
+    this.#rows.inc({ stream, via }, rows.length);
+    if (via !== 'notify') return;
+    const index = CREATED_AT.get(stream) ?? -1;
+    for (const { cells } of rows) {
+      const createdAt = Number(cells[index] ?? Number.NaN);
+      // The database's clock may be a little ahead of this machine's.
+      if (Number.isFinite(createdAt)) this.#pushed.observe({ stream }, Math.max(0, now - createdAt) / 1000);
+    }
+  }
+
+  /** Says where the figures that are not observed come from; they are read at each scrape. Call it once. */
+  follow(sources: TelemetrySources): void {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    new Gauge({
+      name: `${PREFIX}build_info`,
+      help: 'The version of the software and the build of its page; always 1',
+      labelNames: ['version', 'build'],
+      registers,
+    }).set({ version: sources.version, build: sources.build }, 1);
+    const gauge = (name: string, help: string, read: () => number): void => {
+      new Gauge({
+        name: PREFIX + name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    };
+    const byLabel = <L extends string>(
+      name: string,
+      help: string,
+      label: L,
+      read: () => Readonly<Record<string, number | null>>,
+    ): void => {
+      new Gauge({
+        name: PREFIX + name,
+        help,
+        labelNames: [label],
+        registers,
+        collect() {
+          this.reset();
+          for (const [value, number] of Object.entries(read())) if (number !== null) this.labels(value).set(number);
+        },
+      });
+    };
+    const { hub, status, pool } = sources;
+    gauge('database_up', '1 while the database is reached', () => Number(status.database === 'up'));
+    gauge('doorbell_up', '1 while notifications arrive', () => Number(status.doorbell === 'up'));
+    gauge('clients', 'Connections of the feed', () => hub.clients);
+    gauge('clients_behind', 'Connections that something waits for', () => hub.usage().clients_behind);
+    gauge('unacknowledged_bytes', 'Sent to clients and not acknowledged', () => hub.usage().unacknowledged_bytes);
+    gauge('history_bytes', 'History that waits in memory to be taken', () => hub.usage().history_bytes);
+    gauge('cache_bytes', 'History that is kept for those who ask later', () => hub.usage().cache.bytes);
+    byLabel('cache_channels_total', 'Channels of history served from memory, and read', 'result', () => {
+      const { hits, misses } = hub.usage().cache;
+      return { hit: hits, miss: misses };
+    });
+    byLabel('pool_connections', 'Connections to the database that are read through', 'state', () => ({ ...pool() }));
+    byLabel('stream_up', '1 while a stream is live', 'stream', () =>
+      perStream((name) => Number(status.stream(name).state === 'live')),
+    );
+    byLabel('stream_newest_age_seconds', 'Since a stream’s newest row arrived', 'stream', () =>
+      perStream((name) => seconds(status.newestAgeMs(name))),
+    );
+    byLabel('log_bytes', 'Frames kept for clients that resume', 'stream', () => logs(hub, ({ bytes }) => bytes));
+    byLabel('log_age_seconds', 'Age of the oldest frame that is kept', 'stream', () =>
+      logs(hub, ({ age_ms }) => seconds(age_ms)),
+    );
+    this.#counters = sources.counters;
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Everything in Prometheus' text format. */
+  async read(): Promise<string> {
+    for (const [name, total] of Object.entries(this.#counters?.read() ?? {})) {
+      const counter =
+        this.#totals.get(name) ?? new Counter({ name: PREFIX + name, help: helpOf(name), registers: [this.#registry] });
+      this.#totals.set(name, counter);
+      counter.reset();
+      counter.inc(total);
+    }
+    return this.#registry.metrics();
+  }
+}
+
+type Logs = ReturnType<Hub['usage']>['logs'];
+type LogUsage = NonNullable<Logs[StreamName]>;
+
+const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1000);
+
+function perStream<T>(read: (name: StreamName) => T): Record<string, T> {
+  return Object.fromEntries(STREAM_NAMES.map((name) => [name, read(name)]));
+}
+
+function logs(hub: Hub, read: (usage: LogUsage) => number | null): Record<string, number | null> {
+  const { logs: all } = hub.usage();
+  return Object.fromEntries(
+    STREAM_NAMES.flatMap((name) => {
+      const usage = all[name];
+      return usage === undefined ? [] : [[name, read(usage)] as const];
+    }),
+  );
+}
+
+/** `slow_consumers_closed_total` in words. */
+function helpOf(name: string): string {
+  return `Since start: ${name.replace(/_total$/, '').replaceAll('_', ' ')}`;
+}
