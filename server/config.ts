@@ -46,7 +46,13 @@ export type DemoConfig =
 /** Who may come in. `open`: everybody who reaches the server; there are no tokens then. */
 export type AccessConfig =
   | { readonly kind: 'open'; readonly meant: boolean }
-  | { readonly kind: 'token'; readonly viewTokens: readonly Token[]; readonly writeTokens: readonly Token[] };
+  | {
+      readonly kind: 'token';
+      readonly viewTokens: readonly Token[];
+      readonly writeTokens: readonly Token[];
+      /** Of screens that nobody signs in to: they read, and their cookies are renewed while they are in use. */
+      readonly displayTokens?: readonly Token[];
+    };
 
 /** The whole configuration. */
 export interface Config {
@@ -236,18 +242,21 @@ function readDemo(read: Reader, database: DatabaseConfig['kind'], findings: Find
 
 function readAccess(read: Reader, host: string, system: System, findings: Findings): AccessConfig {
   const auth = read.optional(SETTINGS.auth);
-  const given = [SETTINGS.viewTokens, SETTINGS.writeTokens].flatMap((setting) => read.raw(setting)?.name ?? []);
+  const given = [SETTINGS.viewTokens, SETTINGS.writeTokens, SETTINGS.displayTokens].flatMap(
+    (setting) => read.raw(setting)?.name ?? [],
+  );
   const viewTokens = read.optional(SETTINGS.viewTokens) ?? [];
   const writeTokens = read.optional(SETTINGS.writeTokens) ?? [];
+  const displayTokens = read.optional(SETTINGS.displayTokens) ?? [];
   if (auth === 'off') {
     if (given.length > 0) findings.warn(`DASHBOARD_AUTH is off, so ${given.join(' and ')} guard nothing.`);
     return { kind: 'open', meant: true };
   }
   if (given.length > 0) {
-    for (const { name, secret } of [...viewTokens, ...writeTokens]) {
+    for (const { name, secret } of [...viewTokens, ...writeTokens, ...displayTokens]) {
       if (secret.length < 16) findings.warn(`The token of ${JSON.stringify(name)} is shorter than 16 characters.`);
     }
-    return { kind: 'token', viewTokens, writeTokens };
+    return { kind: 'token', viewTokens, writeTokens, ...(displayTokens.length > 0 ? { displayTokens } : {}) };
   }
   const ready = `DASHBOARD_VIEW_TOKENS=me:${system.randomToken()}`;
   if (auth === 'token') findings.fault('DASHBOARD_AUTH', 'token', `no token is set; set for instance ${ready}`);

@@ -14,6 +14,9 @@ const OTHER_DAY_MS = 20 * 3_600_000;
 /** The clock changes sides with the connection's state every so often, so that its digits do not burn in. */
 const SIDE_MS = 3_600_000;
 
+/** What is over within this time is not told. */
+const BRIEF_MS = 8000;
+
 const FEED_LABELS = {
   live: 'Live',
   syncing: 'Loading',
@@ -76,6 +79,8 @@ function Connection({ store }: { store: Store }) {
   const since = store.since.value;
   const newest = useComputed(() => newestArrival(store)).value;
   const isAlarm = feed === 'offline' || feed === 'stale';
+  // A history that comes anew in another fineness, behind a picture that is whole, is no event from afar.
+  const isBrief = feed === 'syncing' && newest !== null && store.now.value - (since ?? 0) < BRIEF_MS;
   const from = isAlarm && since !== null ? since : newest;
   const ms = from === null ? null : Math.max(0, store.now.value - from);
   return (
@@ -83,11 +88,11 @@ function Connection({ store }: { store: Store }) {
       class="pill"
       role="status"
       data-testid="connection"
-      data-feed={feed}
+      data-feed={isBrief ? 'live' : feed}
       {...(isAlarm ? { 'data-alarm': '' } : {})}
     >
       <i />
-      <b>{FEED_LABELS[feed]}</b>
+      <b>{FEED_LABELS[isBrief ? 'live' : feed]}</b>
       {ms !== null && <span data-age={ms}>{age(ms)}</span>}
     </span>
   );

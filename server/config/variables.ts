@@ -148,6 +148,13 @@ export const SETTINGS = {
   writeTokens: optional('DASHBOARD_WRITE_TOKENS', kind.tokens, 'none', 'who may write, and read: name:secret,...', {
     secret: true,
   }),
+  displayTokens: optional(
+    'DASHBOARD_DISPLAY_TOKENS',
+    kind.tokens,
+    'none',
+    'which screens may read without ever signing in again: name:secret,...',
+    { secret: true },
+  ),
   auth: optional(
     'DASHBOARD_AUTH',
     kind.oneOf(AUTH_MODES),

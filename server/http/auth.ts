@@ -18,41 +18,60 @@ export interface Access {
   checkAccess(request: Asking): 'ok' | 'unauthorized';
   /** The same for writing. */
   checkWrite(request: Asking): 'ok' | 'unauthorized';
-  /** The cookie's value for the token of a link; null where that is none. */
-  signIn(secret: string): string | null;
+  /** The cookie for the token of a link; null where that is none. */
+  signIn(secret: string): SessionCookie | null;
+  /** A new cookie for a screen that has used its own for a while; null where there is nothing to renew. */
+  renew(request: Asking): SessionCookie | null;
+}
+
+/** A cookie that signs a browser in. */
+export interface SessionCookie {
+  readonly value: string;
+  /** For how long, in seconds. */
+  readonly seconds: number;
 }
 
 /** Name of the cookie that a link with a token sets. */
 export const SESSION_COOKIE = 'alphapulse_session';
 /** How long the cookie holds, in seconds; it ends before that where its token does. */
 const SESSION_SECONDS = 30 * 24 * 3600;
+/** The same for a screen on a wall, where nobody could sign in again: as long as browsers keep a cookie at all. */
+const DISPLAY_SECONDS = 400 * 24 * 3600;
+/** A screen's cookie is renewed where it has been used for so long. */
+const RENEWED_AFTER_SECONDS = 24 * 3600;
 const FEED_PATH = '/feed';
+const WALL_PATH = '/wall';
+const ASK_AGAIN_SECONDS = 60;
 /** Open to everybody, for orchestrators. `/api/health` tells strangers the status alone. */
 const OPEN_PATHS = new Set(['/api/health', '/api/health/live', '/api/health/ready']);
 
 interface Holder {
   readonly token: Token;
   readonly digest: Buffer;
-  readonly writes: boolean;
+  readonly kind: 'view' | 'write' | 'display';
 }
+
+const holderFor = (kind: Holder['kind'], token: Token): Holder => ({ kind, token, digest: digestOf(token.secret) });
 
 const digestOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
 /** Makes the decision from the configuration. @param now epoch ms. */
 export function createAccess(config: AccessConfig, now: () => number = Date.now): Access {
   if (config.kind === 'open') {
-    return { required: false, checkAccess: () => 'ok', checkWrite: () => 'ok', signIn: () => null };
+    return { required: false, checkAccess: () => 'ok', checkWrite: () => 'ok', signIn: () => null, renew: () => null };
   }
   const holders: readonly Holder[] = [
-    ...config.viewTokens.map((token) => ({ token, digest: digestOf(token.secret), writes: false })),
-    ...config.writeTokens.map((token) => ({ token, digest: digestOf(token.secret), writes: true })),
+    ...config.viewTokens.map((token) => holderFor('view', token)),
+    ...(config.displayTokens ?? []).map((token) => holderFor('display', token)),
+    ...config.writeTokens.map((token) => holderFor('write', token)),
   ];
 
   /** Compares with every token, so that the time taken tells nothing about any of them. */
   const holderOf = (secret: string): Holder | null => {
     const digest = digestOf(secret);
     let found: Holder | null = null;
-    for (const holder of holders) if (timingSafeEqual(holder.digest, digest) && !found?.writes) found = holder;
+    // Of one secret with several rights the last, which is the greatest, counts.
+    for (const holder of holders) if (timingSafeEqual(holder.digest, digest)) found = holder;
     return found;
   };
 
@@ -60,7 +79,13 @@ export function createAccess(config: AccessConfig, now: () => number = Date.now)
   const sign = (holder: Holder, payload: string): string =>
     createHmac('sha256', holder.token.secret).update(`${SESSION_COOKIE}:${payload}`).digest('base64url');
   const payloadOf = (holder: Holder, expires: number): string =>
-    `${holder.writes ? 'write' : 'view'}.${Buffer.from(holder.token.name).toString('base64url')}.${expires}`;
+    `${holder.kind}.${Buffer.from(holder.token.name).toString('base64url')}.${expires}`;
+
+  const cookieFor = (holder: Holder): SessionCookie => {
+    const seconds = holder.kind === 'display' ? DISPLAY_SECONDS : SESSION_SECONDS;
+    const payload = payloadOf(holder, now() + seconds * 1000);
+    return { value: `${payload}.${sign(holder, payload)}`, seconds };
+  };
 
   const holderOfCookie = (value: string): Holder | null => {
     const [kind, name, expires, signature] = value.split('.');
@@ -87,12 +112,17 @@ export function createAccess(config: AccessConfig, now: () => number = Date.now)
   return {
     required: true,
     checkAccess: (request) => (find(request) === null ? 'unauthorized' : 'ok'),
-    checkWrite: (request) => (find(request)?.writes === true ? 'ok' : 'unauthorized'),
+    checkWrite: (request) => (find(request)?.kind === 'write' ? 'ok' : 'unauthorized'),
     signIn: (secret) => {
       const holder = holderOf(secret);
-      if (holder === null) return null;
-      const payload = payloadOf(holder, now() + SESSION_SECONDS * 1000);
-      return `${payload}.${sign(holder, payload)}`;
+      return holder === null ? null : cookieFor(holder);
+    },
+    renew: (request) => {
+      const cookie = cookieOf(request.headers.cookie, SESSION_COOKIE);
+      const holder = cookie === null ? null : holderOfCookie(cookie);
+      if (holder?.kind !== 'display') return null;
+      const expires = Number(cookie?.split('.')[2]);
+      return expires - now() > (DISPLAY_SECONDS - RENEWED_AFTER_SECONDS) * 1000 ? null : cookieFor(holder);
     },
   };
 }
@@ -112,6 +142,8 @@ export function installAccess(app: FastifyInstance, access: Access): void {
       return signInByLink(access, secret, path + (query.size > 0 ? `?${query}` : ''), request, reply);
     }
     if (access.checkAccess(request) === 'unauthorized') return refuse(path, request, reply);
+    const renewed = access.renew(request);
+    if (renewed !== null) reply.header('set-cookie', cookieHeader(renewed, request));
   });
 }
 
@@ -123,22 +155,21 @@ function signInByLink(
   reply: FastifyReply,
 ): FastifyReply {
   const cookie = access.signIn(secret);
-  if (cookie === null) return refuse('/', request, reply);
-  const secure = request.protocol === 'https' ? '; Secure' : '';
+  if (cookie === null) return refuse(target.split('?')[0] ?? '/', request, reply);
   // A path that begins with two slashes would lead to another host.
   const own = target.replace(/^[/\\]+/, '/');
-  reply
-    .header(
-      'set-cookie',
-      `${SESSION_COOKIE}=${cookie}; Path=/; Max-Age=${SESSION_SECONDS}; HttpOnly; SameSite=Strict${secure}`,
-    )
-    .header('cache-control', 'no-store');
+  reply.header('set-cookie', cookieHeader(cookie, request)).header('cache-control', 'no-store');
   if (request.headers['sec-fetch-site'] !== 'cross-site') return reply.redirect(own, 303);
   // A redirect out of another site's link would come without the cookie just set; a page of our own that leads on does not.
   const address = escapeHtml(own);
   return reply
     .type('text/html; charset=utf-8')
     .send(page(`<meta http-equiv="refresh" content="0;url=${address}">`, `<p><a href="${address}">Go on</a></p>`));
+}
+
+function cookieHeader({ value, seconds }: SessionCookie, request: FastifyRequest): string {
+  const secure = request.protocol === 'https' ? '; Secure' : '';
+  return `${SESSION_COOKIE}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
 }
 
 function refuse(path: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -152,7 +183,11 @@ function refuse(path: string, request: FastifyRequest, reply: FastifyReply): Fas
     .headers({ ...challenge, 'cache-control': 'no-store' })
     .type('text/html; charset=utf-8')
     .send(
-      page('', '<h1>A token is needed</h1><p>Open this page once by its link with <code>?token=SECRET</code>.</p>'),
+      page(
+        // A screen that nobody can touch asks again by itself.
+        path === WALL_PATH ? `<meta http-equiv="refresh" content="${ASK_AGAIN_SECONDS}">` : '',
+        '<h1>A token is needed</h1><p>Open this page once by its link with <code>?token=SECRET</code>.</p>',
+      ),
     );
 }
 
