@@ -20,3 +20,17 @@ export function searchSymbols(symbols: readonly string[], query: string): readon
   }
   return [...exact, ...beginning, ...containing];
 }
+
+/**
+ * The list with those first that the visitor cares for: the starred ones, then the ones used last, then all others in the
+ * list's order; each once, and only such as are listed.
+ */
+export function preferredFirst(
+  symbols: readonly string[],
+  starred: readonly string[],
+  used: readonly string[],
+): readonly string[] {
+  const listed = new Set(symbols);
+  const first = new Set([...starred, ...used].filter((symbol) => listed.has(symbol)));
+  return first.size === 0 ? symbols : [...first, ...symbols.filter((symbol) => !first.has(symbol))];
+}

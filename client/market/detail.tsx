@@ -49,7 +49,7 @@ export function Detail({ id, summary, rect }: DetailProps) {
                 <td>{quote.annual}</td>
                 <td>
                   {quote.age} ago{quote.stale && ', stale'}
-                  <small>{quote.time}</small>
+                  <small class="market-time">{quote.time}</small>
                 </td>
               </tr>
             ))}

@@ -15,7 +15,7 @@ interface LegendProps {
 
 /** A limit without a tail of zeros: `0.05%`. */
 function limitText(limit: number, isSpread: boolean): string {
-  const decimals = Math.max(0, -Math.floor(Math.log10(limit * 100)));
+  const decimals = Math.max(0, -Math.floor(Math.log10(Math.abs(limit) * 100) + 1e-9));
   return isSpread ? spreadText(limit) : percent(limit, decimals, 'plus');
 }
 
@@ -31,9 +31,12 @@ export function Legend({ theme, limit, isSpread, hasStale, hasMarks }: LegendPro
       {hasMarks && (
         <span class="market-key">
           <i class="market-dot" data-heat="1" />
+          3σ
           <i class="market-dot" data-heat="2" />
+          4σ
           <i class="market-dot" data-heat="3" />
-          anomalies in the last hour, strongest
+          5σ+
+          <span>strongest anomaly of the last hour, and how many</span>
         </span>
       )}
       {hasStale && (

@@ -1,8 +1,9 @@
 /** The overview as a list: a row a symbol with its figures in columns; on a phone, and for who reads rather than looks. */
 import { type ReadonlySignal, useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { Store } from '../store.ts';
 import type { Item, Section } from './arrange.ts';
+import { useBeat } from './beat.ts';
 import type { MarketLink } from './connection.ts';
 import { type Look, lookOf } from './look.ts';
 import type { Theme } from './scale.ts';
@@ -12,8 +13,6 @@ import { rateOn, rateText, spreadOf, spreadText } from './values.ts';
 const ROW = 48;
 const HEADING_ROW = 40;
 const SPARE_ROWS = 4;
-/** Figures follow the data at this pace; eyes do not read faster. */
-const LEAST_PAUSE_MS = 200;
 
 interface ListProps {
   readonly store: Store;
@@ -50,29 +49,6 @@ function linesOf(sections: readonly Section[]): { readonly lines: readonly Line[
     }
   }
   return { lines, height: top };
-}
-
-/** A signal that grows when the market changed, at an eye's pace. */
-export function useBeat(link: MarketLink): ReadonlySignal<number> {
-  const beat = useSignal(0);
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let shown = -1;
-    const stop = link.onChange(() => {
-      if (timer !== undefined || link.market.version === shown) return;
-      timer = setTimeout(() => {
-        timer = undefined;
-        if (document.visibilityState === 'hidden') return;
-        shown = link.market.version;
-        beat.value += 1;
-      }, LEAST_PAUSE_MS);
-    });
-    return () => {
-      stop();
-      clearTimeout(timer);
-    };
-  }, [link]);
-  return beat;
 }
 
 export function List(props: ListProps) {

@@ -27,6 +27,12 @@ export function rateOn(row: Pick<MarketRow, 'quotes'>, exchange: string, now: nu
   return { value: quote.rate, stale: isStale(quote, now), arrivedAt: quote.arrivedAt };
 }
 
+/** The symbol's rate on the first of these exchanges where it has one. */
+export function leadingRate(row: Pick<MarketRow, 'quotes'>, exchanges: readonly string[], now: number): Value {
+  const exchange = exchanges.find((name) => quoteOn(row, name) !== undefined);
+  return exchange === undefined ? NO_VALUE : rateOn(row, exchange, now);
+}
+
 /**
  * How far the exchanges lie apart: the highest less the lowest rate of those that are fresh. With fewer than two that are
  * fresh it is that of all, and stale; with fewer than two at all there is none.

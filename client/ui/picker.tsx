@@ -1,8 +1,18 @@
-/** The symbol picker: searches a thousand symbols as one types, by keyboard or touch, and draws only what is in sight. */
+/**
+ * The symbol picker: searches a thousand symbols as one types, by keyboard or touch, the starred and the last used ones first,
+ * each with its latest funding rate and the anomalies of the last hour; and draws only what is in sight.
+ */
 import { type Signal, useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { exchangesOf } from '../market/arrange.ts';
+import { useBeat } from '../market/beat.ts';
+import { heatOf } from '../market/look.ts';
+import type { MarketRow } from '../market/model.ts';
+import { marketOf } from '../market/page.ts';
+import { favourites, recent, toggleFavourite } from '../market/remembered.ts';
+import { leadingRate, rateText } from '../market/values.ts';
 import type { Store } from '../store.ts';
-import { searchSymbols } from '../symbols.ts';
+import { preferredFirst, searchSymbols } from '../symbols.ts';
 import { Icon } from './icons.tsx';
 
 const ROW = 44;
@@ -28,8 +38,19 @@ export function PickerBody({ store, isOpen, search: { query, isEntered } }: Pick
   const height = useSignal(440);
   const list = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
-  const found = useComputed(() => searchSymbols(store.symbols.value, query.value));
+  // Starring must not move the row under the hand that stars: the order is that of the opening.
+  const order = useRef({ starred: favourites.peek(), used: recent.peek() });
+  const found = useComputed(() => {
+    const { starred, used } = order.current;
+    return searchSymbols(preferredFirst(store.symbols.value, starred, used), query.value);
+  });
   const current = store.view.symbol.value;
+  const link = marketOf(store);
+  useEffect(() => link.watch(), [link]);
+  const beat = useBeat(link);
+  [beat.value, store.now.value];
+  const now = link.serverNow();
+  const exchanges = exchangesOf(link.market.rows());
 
   useEffect(() => {
     // On a touch screen the keyboard would cover the list that one came to tap on.
@@ -68,6 +89,11 @@ export function PickerBody({ store, isOpen, search: { query, isEntered } }: Pick
     if (move !== undefined) {
       event.preventDefault();
       show(Math.min(found.value.length - 1, Math.max(0, active.value + move)), 'nearest');
+    } else if (event.key === '*') {
+      // No symbol has an asterisk in it, so that the search can do without.
+      event.preventDefault();
+      const symbol = found.value[active.value];
+      if (symbol !== undefined) toggleFavourite(symbol);
     } else if (event.key === 'Enter') {
       event.preventDefault();
       if (store.symbols.value.length === 0) isEntered.value = true;
@@ -117,21 +143,19 @@ export function PickerBody({ store, isOpen, search: { query, isEntered } }: Pick
       >
         <div style={{ height: `${found.value.length * ROW}px` }} />
         {shown.map((symbol, index) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the combobox above has the focus and the keys.
-          <div
+          <Option
             key={symbol}
-            id={`symbol-${first + index}`}
-            class="picker-option"
-            role="option"
-            tabIndex={-1}
-            aria-selected={first + index === active.value}
-            style={{ top: `${(first + index) * ROW}px` }}
-            onClick={() => choose(symbol)}
-            {...(symbol === current ? { 'data-current': '' } : {})}
-          >
-            {symbol}
-            {symbol === current && <small>shown now</small>}
-          </div>
+            symbol={symbol}
+            index={first + index}
+            isActive={first + index === active.value}
+            isCurrent={symbol === current}
+            isStarred={favourites.value.includes(symbol)}
+            isRecent={order.current.used.includes(symbol)}
+            row={link.market.row(symbol)}
+            exchanges={exchanges}
+            now={now}
+            onChoose={() => choose(symbol)}
+          />
         ))}
         {found.value.length === 0 && (
           <p class="picker-none">
@@ -141,6 +165,93 @@ export function PickerBody({ store, isOpen, search: { query, isEntered } }: Pick
           </p>
         )}
       </div>
+      <p class="picker-foot">
+        <span>{exchanges[0] === undefined ? 'Funding rate' : `Funding rate, ${exchanges[0]} where there is one`}</span>
+        <span class="picker-keys">
+          <kbd>*</kbd> stars
+        </span>
+      </p>
     </>
+  );
+}
+
+interface OptionProps {
+  readonly symbol: string;
+  readonly index: number;
+  readonly isActive: boolean;
+  readonly isCurrent: boolean;
+  readonly isStarred: boolean;
+  readonly isRecent: boolean;
+  readonly row: MarketRow | undefined;
+  readonly exchanges: readonly string[];
+  /** Server clock, epoch ms. */
+  readonly now: number;
+  onChoose(): void;
+}
+
+function Option({
+  symbol,
+  index,
+  isActive,
+  isCurrent,
+  isStarred,
+  isRecent,
+  row,
+  exchanges,
+  now,
+  onChoose,
+}: OptionProps) {
+  const rate = row === undefined ? null : leadingRate(row, exchanges, now);
+  const marks = row?.anomalies(now);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the combobox above has the focus and the keys.
+    <div
+      id={`symbol-${index}`}
+      class="picker-option"
+      role="option"
+      tabIndex={-1}
+      aria-selected={isActive}
+      data-symbol={symbol}
+      style={{ top: `${index * ROW}px` }}
+      onClick={onChoose}
+      {...(isCurrent ? { 'data-current': '' } : {})}
+    >
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: its key is the combobox's as well. */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: an option holds no controls; its key tells screen readers of it. */}
+      <span
+        class="picker-star"
+        data-testid="picker-star"
+        title={isStarred ? 'Take the star away (*)' : 'Star it (*)'}
+        onClick={(event) => {
+          event.stopPropagation();
+          toggleFavourite(symbol);
+        }}
+        {...(isStarred ? { 'data-on': '' } : {})}
+      >
+        <svg viewBox="0 0 18 18" aria-hidden="true">
+          <path d="m9 2.2 2.1 4.3 4.7.7-3.4 3.3.8 4.7L9 13l-4.2 2.2.8-4.7-3.4-3.3 4.7-.7Z" />
+        </svg>
+        {isStarred && <span class="unseen">starred</span>}
+      </span>
+      <span class="picker-name">
+        {symbol}
+        {isCurrent ? <small>shown now</small> : isRecent && !isStarred && <small>recent</small>}
+      </span>
+      {marks !== undefined && marks.count > 0 && (
+        <span class="picker-mark" data-testid="picker-mark" title={`${marks.count} anomalies in the last hour`}>
+          <i class="market-dot" data-heat={heatOf(marks.strongest)} />
+          {marks.count}
+          <span class="unseen">anomalies in the last hour</span>
+        </span>
+      )}
+      <span
+        class="picker-rate"
+        data-testid="picker-rate"
+        {...(rate?.stale ? { 'data-stale': '', title: 'Stale' } : {})}
+      >
+        {rate === null || Number.isNaN(rate.value) ? '' : rateText(rate.value)}
+        {rate?.stale && <span class="unseen">stale</span>}
+      </span>
+    </div>
   );
 }
