@@ -1,13 +1,14 @@
 /** The symbol's anomalies at the side of the page, newest first and live; one that is chosen is shown in every chart. */
 import { useSignal, useSignalEffect } from '@preact/signals';
+import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { wireNumber } from '../../shared/columns.ts';
 import { dateTime, exact } from '../exact.ts';
-import { compact, fixed, words } from '../format.ts';
+import { clockWithZone, compact, fixed, timeParts, words, type Zone } from '../format.ts';
 import { RANGE_MS } from '../model.ts';
 import type { Store } from '../store.ts';
 import { zoomOn } from '../zoom/moves.ts';
-import { type Anomaly, heldAnomalies, MOST_LISTED, stands, withHeld, withOlder } from './anomalylist.ts';
+import { type Anomaly, heldAnomalies, keyOf, MOST_LISTED, stands, withHeld, withOlder } from './anomalylist.ts';
 import type { StoredRow } from './details.ts';
 import { Glyph } from './glyphs.tsx';
 import { fetchRows } from './rows-api.ts';
@@ -35,6 +36,12 @@ function anomalyOf(row: StoredRow): Anomaly {
   };
 }
 
+/** `28 Nov 07:34:00 UTC`: a list of the newest needs no year. */
+function shortTime(time: number, zone: Zone): string {
+  const { day, month } = timeParts(time, zone);
+  return `${day} ${month} ${clockWithZone(time, zone)}`;
+}
+
 /** `−4.2σ`; a row without a number has a dash. */
 const zText = (z: number): string => `${fixed(z, 1, 'plus')}σ`;
 
@@ -52,6 +59,7 @@ function List({ store, symbol }: { store: Store; symbol: string }) {
   const scroll = useSignal(0);
   const height = useSignal(600);
   const root = useRef<HTMLElement>(null);
+  useTop(root);
   const body = useRef<HTMLDivElement>(null);
   const end = useRef(new AbortController());
 
@@ -96,7 +104,7 @@ function List({ store, symbol }: { store: Store; symbol: string }) {
     const span = Math.min(view.zoom.peek()?.spanMs ?? rangeMs, Math.max(LEAST_MS, rangeMs * SHARE));
     const bounds = { now: store.viewNow.peek(), rangeMs };
     view.setZoom(zoomOn({ from: entry.time - span / 2, to: entry.time + span / 2 }, bounds));
-    mark.value = { time: entry.time, text: `${words(entry.type ?? 'no name')} ${zText(entry.z)}` };
+    mark.value = { time: entry.time, text: `${words(entry.type ?? 'no name')} ${zText(entry.z)}`, key: keyOf(entry) };
   };
 
   const entries = isAll.value ? list.value : list.value.filter(stands);
@@ -155,7 +163,7 @@ function List({ store, symbol }: { store: Store; symbol: string }) {
               <Entry
                 entry={entry}
                 store={store}
-                isMarked={mark.value?.time === entry.time}
+                isMarked={mark.value?.key === keyOf(entry)}
                 onChoose={() => jump(entry)}
                 onStep={(by) => stepTo(body.current, first + place + by, entries.length)}
                 place={first + place}
@@ -191,6 +199,25 @@ function List({ store, symbol }: { store: Store; symbol: string }) {
   );
 }
 
+/** Has the list begin where the charts begin, where it stands beside them: what is above them keeps its width. */
+function useTop(root: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const charts = document.querySelector('.charts');
+    const place = (): void => {
+      const top = charts?.getBoundingClientRect().top ?? 0;
+      root.current?.style.setProperty('--side-top', `${Math.max(0, Math.round(top))}px`);
+    };
+    place();
+    const observer = new ResizeObserver(place);
+    if (charts !== null) observer.observe(charts);
+    addEventListener('scroll', place, { passive: true });
+    return () => {
+      observer.disconnect();
+      removeEventListener('scroll', place);
+    };
+  }, [root]);
+}
+
 /** Moves the focus to another entry, which may have to be scrolled into sight, and made, first. */
 function stepTo(list: HTMLElement | null, place: number, count: number): void {
   if (list === null || place < 0 || place >= count) return;
@@ -220,7 +247,7 @@ function Entry({ entry, store, isMarked, place, onChoose, onStep }: EntryProps) 
       data-place={place}
       data-time={time}
       aria-pressed={isMarked}
-      title={`Show ${exact(value)}, ${exact(z)}σ in the charts`}
+      title={`${dateTime(time, store.view.zone.value)}: ${exact(value)}, ${exact(z)}σ. Show it in the charts`}
       onClick={onChoose}
       onKeyDown={(event) => {
         const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
@@ -233,9 +260,9 @@ function Entry({ entry, store, isMarked, place, onChoose, onStep }: EntryProps) 
       <i data-heat={heat} {...(stands(entry) ? {} : { 'data-below': '' })} />
       <span class="entry-type">{words(type ?? 'no name')}</span>
       <b>{zText(z)}</b>
-      <span class="entry-time">{dateTime(time, store.view.zone.value)}</span>
+      <span class="entry-time">{shortTime(time, store.view.zone.value)}</span>
       <span class="entry-value">
-        {compact(value)} · threshold {Number.isNaN(threshold) ? '–' : fixed(threshold, 1)}
+        {compact(value)} · threshold {Number.isNaN(threshold) ? '–' : exact(threshold)}
       </span>
     </button>
   );

@@ -28,7 +28,8 @@ function newestFirst(a: Anomaly, b: Anomaly): number {
   );
 }
 
-const keyOf = ({ time, type, value, z, threshold }: Anomaly): string =>
+/** What tells two anomalies apart; rows that are equal in everything have the same. */
+export const keyOf = ({ time, type, value, z, threshold }: Anomaly): string =>
   JSON.stringify([time, type, `${value}`, `${z}`, `${threshold}`]);
 
 /** The anomalies of one symbol that the page holds, newest first, at most MOST_LISTED. */

@@ -83,7 +83,12 @@ export function followCursor(store: Store): () => void {
         const panes = peekPicture(stream)?.shown.panes ?? [];
         for (const { pane, over } of plotsOf(stream)) {
           const overlay = overlayOf(over);
-          placeMark(overlay, over, at === null ? null : { ...at, isNamed: pane === panes[0]?.id }, store);
+          placeMark(
+            overlay,
+            over,
+            at === null ? null : { ...at, isNamed: stream === 'anomalies' && pane === panes[0]?.id },
+            store,
+          );
           const shown = panes.find(({ id }) => id === pane);
           const isPointed = now?.stream === stream && now.pane === pane;
           if (now === null || colours === null || shown === undefined) clear(overlay);
@@ -166,6 +171,8 @@ function write(overlay: Overlay, readings: readonly Reading[], room: number, col
     const label = document.createElement('span');
     label.className = 'reading-name';
     label.textContent = name;
+    // Where there is one line, the pane's title says which it is.
+    if (readings.length === 1) label.hidden = true;
     const value = document.createElement('b');
     value.textContent = texts.every((one) => one === null) ? '–' : texts.map((one) => one ?? '–').join(' · ');
     row.append(swatch, label, value);
@@ -191,7 +198,9 @@ function placeMark(
   if (marker.hidden || at === null || window === null) return;
   const x = ((at.time - window.from) / (window.to - window.from)) * over.clientWidth;
   marker.style.transform = `translateX(${Math.round(x)}px)`;
-  marker.dataset.side = x > over.clientWidth / 2 ? 'left' : 'right';
+  const isLeft = x > over.clientWidth / 2;
+  marker.dataset.side = isLeft ? 'left' : 'right';
+  marker.style.setProperty('--room', `${Math.round(isLeft ? x : over.clientWidth - x) - BESIDE}px`);
   const text = at.isNamed ? `${at.text}, ${clockWithZone(at.time, store.view.zone.peek())}` : '';
   if (marker.dataset.text !== text) marker.dataset.text = text;
 }

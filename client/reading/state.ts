@@ -25,6 +25,8 @@ export interface Pinned {
 export interface Mark {
   readonly time: number;
   readonly text: string;
+  /** Tells it from others of the same instant. */
+  readonly key: string;
 }
 
 /** What stands at the side of the page, or before it. */
