@@ -12,6 +12,14 @@ export async function copy(text: string, what: string): Promise<boolean> {
   return isCopied;
 }
 
+/** A text as it is typed: what is copied goes into programs, which know no real minus sign and no thousands apart. */
+export function asTyped(text: string): string {
+  return text
+    .replaceAll('\u2212', '-')
+    .replaceAll('\u00a0', ' ')
+    .replaceAll(/(\d),(?=\d{3})/g, '$1');
+}
+
 async function viaClipboard(text: string): Promise<boolean> {
   // Only pages that came over a safe way have one, whatever the types say.
   if (!isSecureContext || !('clipboard' in navigator)) return false;

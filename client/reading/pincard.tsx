@@ -2,12 +2,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { STREAMS } from '../../shared/streams.ts';
-import { dateTime, rowFigures, rowNames } from '../exact.ts';
+import { dateTime, exact, rowFigures, rowNames } from '../exact.ts';
 import { fixed } from '../format.ts';
 import { slotColor } from '../painters/scene.ts';
 import type { Store } from '../store.ts';
 import { palette } from '../theme.ts';
-import { copy } from './clipboard.ts';
+import { asTyped, copy } from './clipboard.ts';
 import { isoTime } from './csv.ts';
 import {
   documentsOf,
@@ -64,11 +64,18 @@ export function PinCard({ store, pin, panel }: PinCardProps) {
   const colours = palette.value;
   const time = line.times[index] ?? Number.NaN;
   useLayoutEffect(() => {
-    const plot = plotsOf(stream).find(({ pane }) => pane === pin.pane)?.over;
-    if (own.current === null || plot === undefined) return;
-    const outer = panel.getBoundingClientRect();
-    placeBeside(own.current, { x: pin.x, y: pin.y, outer, plot: plot.getBoundingClientRect() });
-  });
+    const place = (): void => {
+      const plot = plotsOf(stream).find(({ pane }) => pane === pin.pane)?.over;
+      if (own.current === null || plot === undefined) return;
+      const outer = panel.getBoundingClientRect();
+      placeBeside(own.current, { x: pin.x, y: pin.y, outer, plot: plot.getBoundingClientRect() });
+    };
+    place();
+    // It grows with the documents that come.
+    const observer = new ResizeObserver(place);
+    if (own.current !== null) observer.observe(own.current);
+    return () => observer.disconnect();
+  }, [pin]);
   // Another row has other documents.
   const row = `${line.name} ${time} ${index}`;
   useEffect(() => {
@@ -93,6 +100,8 @@ export function PinCard({ store, pin, panel }: PinCardProps) {
     event.preventDefault();
     event.stopPropagation();
   };
+  // Under a finger a list of targets would be as tall as the screen: there one button copies what is drawn.
+  const isTouch = matchMedia('(pointer: coarse)').matches;
   const { source, shape, slot, name } = line;
   const sought = soughtOf(store, pin);
   return (
@@ -122,9 +131,18 @@ export function PinCard({ store, pin, panel }: PinCardProps) {
           <div key={label}>
             <dt>{label}</dt>
             <dd>
-              <button type="button" title={`Copy ${label}`} data-copy={label} onClick={() => void copy(text, text)}>
-                {text}
-              </button>
+              {isTouch ? (
+                text
+              ) : (
+                <button
+                  type="button"
+                  title={`Copy ${label}`}
+                  data-copy={label}
+                  onClick={() => void copy(asTyped(text), text)}
+                >
+                  {text}
+                </button>
+              )}
             </dd>
           </div>
         ))}
@@ -136,6 +154,16 @@ export function PinCard({ store, pin, panel }: PinCardProps) {
         <button type="button" class="small" aria-label="Later row" title="Later row (→)" onClick={() => step(1)}>
           <Glyph name="on" />
         </button>
+        {isTouch && (
+          <button
+            type="button"
+            class="small"
+            data-testid="copy-value"
+            onClick={() => void copy(asTyped(exact(line.values[index] ?? Number.NaN)), 'the value')}
+          >
+            Copy value
+          </button>
+        )}
         <button
           type="button"
           class="small"
