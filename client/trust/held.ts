@@ -6,7 +6,8 @@ import { type ChannelView, RANGE_MS, type StreamView } from '../model.ts';
 
 /** Rows younger than this may be on their way, on either side. */
 export const SETTLED_MS = 120_000;
-/** Buckets at the left edge that are left out: there a window that slides lets rows go. */
+/** At the left edge a window that slides lets rows go: so much is left out there, so that a check may take its time. */
+const EDGE_MS = 30_000;
 const EDGE_BUCKETS = 2;
 
 /**
@@ -16,9 +17,15 @@ const EDGE_BUCKETS = 2;
  */
 export function settledSpan(view: Pick<StreamView, 'bucketMs' | 'range'>, viewNow: number): SummedSpan | null {
   const { bucketMs, range } = view;
-  const from = bucketStart(viewNow - RANGE_MS[range], bucketMs) + EDGE_BUCKETS * bucketMs;
+  const from = bucketStart(viewNow - RANGE_MS[range] + EDGE_MS, bucketMs) + EDGE_BUCKETS * bucketMs;
   const to = bucketStart(viewNow - SETTLED_MS, bucketMs);
   return Number.isInteger(bucketMs) && to > from ? { from, to, bucketMs } : null;
+}
+
+/** Whether all of a span is still held by the window that ends at `viewNow`, in the same buckets. */
+export function isHeld(view: Pick<StreamView, 'bucketMs' | 'range'>, viewNow: number, span: SummedSpan): boolean {
+  const { bucketMs, range } = view;
+  return bucketMs === span.bucketMs && span.from >= bucketStart(viewNow - RANGE_MS[range], bucketMs) + bucketMs;
 }
 
 /** The checksums of what a channel holds of a span, part by part. */

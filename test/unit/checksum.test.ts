@@ -1,7 +1,7 @@
 /** The checksum of rows: what it tells apart, and what it does not. */
 import { describe, expect, it } from 'vitest';
 import type { ChannelView, LineView } from '../../client/model.ts';
-import { certain, differing, heldSums, settledSpan } from '../../client/trust/held.ts';
+import { certain, differing, heldSums, isHeld, settledSpan } from '../../client/trust/held.ts';
 import { isSummable, MOST_PARTS, type SummedLine, sumLines, summedColumns } from '../../shared/checksum.ts';
 import { m4 } from '../../shared/m4.ts';
 import { drawnValues, keeperOf } from '../../shared/reduce.ts';
@@ -174,10 +174,15 @@ describe('what a page holds', () => {
     reduced: false,
   });
 
-  it('is compared from two buckets within its left edge to two minutes before the present', () => {
+  it('is compared from half a minute within its left edge to two minutes before the present', () => {
     const now = START + 12_345;
-    const span = settledSpan({ bucketMs: 5000, range: '1h' }, now);
-    expect(span).toEqual({ from: START - 3_600_000 + 20_000, to: START - 110_000, bucketMs: 5000 });
+    const view = { bucketMs: 5000, range: '1h' } as const;
+    const span = settledSpan(view, now);
+    expect(span).toEqual({ from: START - 3_600_000 + 50_000, to: START - 110_000, bucketMs: 5000 });
+    if (span === null) return;
+    expect(isHeld(view, now + 30_000, span)).toBe(true);
+    expect(isHeld(view, now + 40_000, span)).toBe(false);
+    expect(isHeld({ ...view, bucketMs: 10_000 }, now, span)).toBe(false);
     expect(settledSpan({ bucketMs: 3_600_000, range: '1h' }, now)).toBeNull();
     expect(settledSpan({ bucketMs: 0.5, range: '1h' }, now)).toBeNull();
   });
