@@ -112,7 +112,9 @@ export class GridLayout {
     for (const { start, count, cellsTop } of this.sections) {
       const row = Math.floor((y - cellsTop) / (this.tier.height + GAP));
       if (row < 0 || row >= Math.ceil(count / this.columns)) continue;
-      const column = Math.min(this.columns - 1, Math.max(0, Math.floor((x / (this.width + GAP)) * this.columns)));
+      // Edges were rounded, so that one may lie half a pixel before its place.
+      const share = (x + 0.5) / (this.width + GAP);
+      const column = Math.min(this.columns - 1, Math.max(0, Math.floor(share * this.columns)));
       const within = row * this.columns + column;
       if (within >= count) return null;
       const rect = this.rectOf(start + within);
@@ -208,7 +210,7 @@ export function fittingTier(counts: readonly number[], hasHeadings: boolean, wid
   return TIERS.small;
 }
 
-/** How many cells of each section are shown where nothing scrolls: whole rows, from the top, as far as the height reaches. */
+/** How many cells of each section are shown where nothing scrolls: whole rows, from the top, as far as the height reaches; 0 where its heading has no room either. */
 export function countsWithin(
   counts: readonly number[],
   hasHeadings: boolean,

@@ -39,11 +39,16 @@ function sceneOf({ sections, limit }: Arrangement, choice: OverviewChoice, size:
   const { layout } = choice;
   const fixed = isWall ? TIERS.wall : layout === 'large' ? TIERS.large : layout === 'small' ? TIERS.small : null;
   const tier = fixed ?? fittingTier(counts, hasTitles, size.width, size.height);
-  const shown = isWall ? countsWithin(counts, hasTitles, size, tier) : counts;
+  const within = isWall ? countsWithin(counts, hasTitles, size, tier) : counts;
+  const shown = sections.flatMap(({ title, items }, index) => {
+    const some = items.slice(0, within[index]);
+    return some.length === 0 ? [] : [{ title, items: some }];
+  });
+  const placed = shown.map(({ items }) => items.length);
   return {
-    items: sections.flatMap(({ items }, index) => items.slice(0, shown[index])),
-    titles: sections.map(({ title }) => title),
-    layout: new GridLayout(shown, hasTitles, size.width, tier),
+    items: shown.flatMap(({ items }) => items),
+    titles: shown.map(({ title }) => title),
+    layout: new GridLayout(placed, hasTitles, size.width, tier),
     limit,
   };
 }
