@@ -3,6 +3,7 @@ import { quoteIdentifier, selectList } from '../../shared/columns.ts';
 import type { StreamDeclaration } from '../../shared/streams.ts';
 import { CURSOR_COLUMN } from '../../shared/streams.ts';
 import type { Position, Scope, Snapshot } from '../feed/ports.ts';
+import { formatSnapshot } from '../feed/position.ts';
 import { STANDING_COLUMNS } from './run.ts';
 
 /** A query with its parameters; of one name there is one text. */
@@ -34,9 +35,13 @@ export class LookQueries {
     this.#partitioned = partitioned;
   }
 
-  /** At most `limit` rows together with the snapshot; one row of nulls where there are none. */
-  first(from: Position, scope: Scope, limit: number): LookQuery {
-    const rows = this.#rows(from, scope);
+  /**
+   * At most `limit` rows together with the snapshot; one row of nulls where there are none.
+   *
+   * @param until an earlier snapshot, up to which rows are to be read; null for all that the query itself sees.
+   */
+  first(from: Position, scope: Scope, limit: number, until: Snapshot | null = null): LookQuery {
+    const rows = this.#rows(from, scope, until);
     return {
       ...rows,
       text: `select s.*, r.* from (select ${STANDING_COLUMNS}) s
@@ -46,22 +51,23 @@ export class LookQueries {
 
   /** All rows, with nulls in place of the snapshot; for a cursor in the transaction of `first`. */
   whole(from: Position, scope: Scope): LookQuery {
-    const rows = this.#rows(from, scope);
+    const rows = this.#rows(from, scope, null);
     return { ...rows, text: `select null, null, null, r.* from (${rows.text}) r` };
   }
 
   /** The rows in the order of the feed: transaction id, as text, and the stream's columns. */
-  #rows(from: Position, scope: Scope): LookQuery {
+  #rows(from: Position, scope: Scope, until: Snapshot | null): LookQuery {
     const values: unknown[] = [];
     const bind = (value: unknown): string => `$${values.push(value)}`;
     const selects: string[] = [];
-    const names: string[] = [];
+    const names: string[] = until === null ? [] : ['until'];
+    const end = until === null ? 'pg_snapshot_xmax(pg_current_snapshot())' : `${bind(until.xmax.toString())}::xid8`;
+    const seen =
+      until === null ? '' : ` and pg_visible_in_snapshot(${this.#xid}, ${bind(formatSnapshot(until))}::pg_snapshot)`;
     const add = (name: string, { xmax, running }: Snapshot, where: string): void => {
       const select = `select * from ${this.#table} where ${this.#xid}`;
-      selects.push(
-        `${select} >= ${bind(xmax.toString())}::xid8 and ${this.#xid} < pg_snapshot_xmax(pg_current_snapshot())${where}`,
-      );
-      if (running.length > 0) selects.push(`${select} = any(${bind(running.map(String))}::xid8[])${where}`);
+      selects.push(`${select} >= ${bind(xmax.toString())}::xid8 and ${this.#xid} < ${end}${seen}${where}`);
+      if (running.length > 0) selects.push(`${select} = any(${bind(running.map(String))}::xid8[])${seen}${where}`);
       names.push(running.length > 0 ? `${name}+` : name);
     };
     if (this.#partitioned) {

@@ -19,6 +19,7 @@ import type {
   Position,
   Reservation,
   Scope,
+  Snapshot,
 } from '../feed/ports.ts';
 import { BATCH_ROWS } from '../feed/ports.ts';
 import { HEAD_COLUMNS, LookQueries } from './changes-sql.ts';
@@ -114,9 +115,12 @@ export class SnapshotLog implements ChangeLog {
     // A held position is one position for all rows, old and new, which only a look at everything leads to.
     const reach = reservation !== null || from.bound === null ? 'all' : scope;
     if (reservation === null) {
-      const rows = await this.#query(this.#pool, from, reach);
-      const standing = await readStanding(rows[0], this.#runs, this.#pool);
-      if (standing.run !== from.run) return this.#otherRun(standing);
+      const until = this.#partitioned ? await this.#standing() : null;
+      if (until !== null && until.run !== from.run) return this.#otherRun(until);
+      const rows = await this.#query(this.#pool, from, reach, until?.snapshot);
+      const answered = await readStanding(rows[0], this.#runs, this.#pool);
+      if (answered.run !== from.run) return this.#otherRun(answered);
+      const standing = until ?? answered;
       const to = this.#after(from, reach, standing);
       if (rows.length <= BATCH_ROWS) {
         this.#handOn(rows, from, to, sink);
@@ -127,7 +131,18 @@ export class SnapshotLog implements ChangeLog {
     return this.#lookInTransaction(from, reach, held, reservation !== null, sink);
   }
 
-  /** Reads a look of any size from one snapshot, in batches. */
+  /**
+   * Up to where a look at a table in parts reads, asked before it is planned. A plan knows the parts of its time, and the
+   * snapshot that it runs with is younger: what is committed between the two into a part that is new, or into a chunk that
+   * held compressed rows alone, it does not read, and would count as read by that snapshot.
+   */
+  async #standing(): Promise<Standing> {
+    const query = { text: `select ${STANDING_COLUMNS}`, query_timeout: ANSWER_TIMEOUT_MS };
+    const [row] = await readCells(this.#pool, query);
+    return readStanding(row, this.#runs, this.#pool);
+  }
+
+  /** Reads a look of any size from one snapshot, in batches: that of a transaction, which is older than its plans. */
   async #lookInTransaction(
     from: Position,
     scope: Scope,
@@ -156,8 +171,8 @@ export class SnapshotLog implements ChangeLog {
    * Planning the look costs more than running it, so it is prepared once a connection. A transaction pooler in between
    * may hand every statement to another server process, which does not know it then: from there on it is not prepared.
    */
-  async #query(db: Queryable, from: Position, scope: Scope): Promise<readonly Cells[]> {
-    const { name, text, values } = this.#queries.first(from, scope, BATCH_ROWS + 1);
+  async #query(db: Queryable, from: Position, scope: Scope, until?: Snapshot): Promise<readonly Cells[]> {
+    const { name, text, values } = this.#queries.first(from, scope, BATCH_ROWS + 1, until);
     const query = { text, query_timeout: ANSWER_TIMEOUT_MS };
     if (!this.#prepared) return readCells(db, query, values);
     try {

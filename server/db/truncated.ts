@@ -8,10 +8,16 @@ import { quoteIdentifier } from '../../shared/columns.ts';
 import { CodedError } from '../errors.ts';
 import { type Queryable, readCell } from './queryable.ts';
 
-/** pg_class is read by the snapshot; pg_relation_filenode tells what is there now, null where the part is gone. */
-const TRUNCATED = `select exists (
-    select from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where i.inhparent = to_regclass($1) and c.relfilenode is distinct from pg_relation_filenode(c.oid))::text`;
+/**
+ * pg_class is read by the snapshot; pg_relation_filenode tells what is there now, null where the part is gone. Parts that have
+ * parts in turn, and foreign ones, have no file of their own.
+ */
+const TRUNCATED = `with recursive parts(part) as (
+    select inhrelid from pg_inherits where inhparent = to_regclass($1)
+    union all select i.inhrelid from parts p join pg_inherits i on i.inhparent = p.part)
+  select exists (
+    select from parts join pg_class c on c.oid = part
+    where c.relkind = 'r' and c.relfilenode is distinct from pg_relation_filenode(c.oid))::text`;
 
 /**
  * Refuses to go on in a transaction that does not see all rows of its snapshot.
