@@ -1,6 +1,7 @@
 /** One chart on the whole page; on the whole screen where the browser lets a page have it. */
 import { effect } from '@preact/signals';
 import type { StreamName } from '../../shared/streams.ts';
+import { controllers } from '../ui/controller.ts';
 import { full, panelOf } from './state.ts';
 
 /** Fills the page with a chart, or gives it back. Call it from a key or a click: browsers give no screen to others. */
@@ -10,6 +11,8 @@ export function toggleFull(stream: StreamName): void {
     return;
   }
   full.value = stream;
+  // What was pointed at is elsewhere now.
+  for (const { panes } of controllers.values()) panes.leave();
   const root = document.documentElement;
   // The whole page goes full screen and not the chart alone, so that dialogs, alarms and the state of the feed stay in sight.
   if (document.fullscreenEnabled && document.fullscreenElement === null)

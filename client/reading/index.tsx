@@ -1,5 +1,6 @@
 /** Reading the charts: what belongs to all of them at once, and lives as long as the page. */
 import '../style/reading.css';
+import '../style/reading-compare.css';
 import '../style/reading-panels.css';
 import '../style/reading-pin.css';
 import { effect } from '@preact/signals';
@@ -14,8 +15,9 @@ import { AnomaliesPanel } from './anomaliespanel.tsx';
 import { CompareDialog } from './compare.tsx';
 import { followCursor } from './cursor.ts';
 import { followFull, leaveFull, toggleFull } from './full.ts';
+import { ALL_LINES, isolateLine, linesOf, toggleLine } from './lineset.ts';
 import { listenToPins, pinNewest, pinPointed } from './pinning.ts';
-import { adapter, choices, full, mark, open, panelOf, pinned, said, tables } from './state.ts';
+import { adapter, choices, choose, full, mark, open, panelOf, peekPicture, pinned, said, tables } from './state.ts';
 
 export { ShareButton } from './share.tsx';
 
@@ -33,8 +35,8 @@ function putAway(): boolean {
     pinned.value = null;
     panelOf(row.stream)?.focus({ preventScroll: true });
   } else if (open.peek() === 'anomalies') {
+    // What it marked stays in the charts, which are in sight now.
     open.value = null;
-    mark.value = null;
   } else if (mark.peek() !== null) mark.value = null;
   else if (full.peek() !== null) leaveFull();
   else return false;
@@ -85,6 +87,24 @@ function bindKeys(): () => void {
   };
 }
 
+/** Names in a legend turn their line off, by mouse: they are too small for a finger, which has the list in the menu. */
+function listenToLegends(): () => void {
+  const onClick = (event: MouseEvent): void => {
+    const { target } = event;
+    if (!(target instanceof Element) || matchMedia('(pointer: coarse)').matches) return;
+    const entry = target.closest('.legend span');
+    const stream = CHART_ORDER.find((name) => name === target.closest<HTMLElement>('[data-stream]')?.dataset.stream);
+    const text = [...(entry?.childNodes ?? [])].find((node) => node.nodeType === Node.TEXT_NODE)?.textContent;
+    if (entry?.querySelector('svg') == null || stream === undefined || text == null) return;
+    const names = linesOf(peekPicture(stream)?.all ?? { panes: [] }).map(({ name }) => name);
+    const before = choices.peek().get(stream) ?? ALL_LINES;
+    const isAlone = event.shiftKey || event.altKey;
+    choose(stream, isAlone ? isolateLine(before, text, names) : toggleLine(before, text, names));
+  };
+  document.addEventListener('click', onClick);
+  return () => document.removeEventListener('click', onClick);
+}
+
 /** What hides when other rows are asked for: it would speak of rows that are not there. */
 function followView(store: Store): () => void {
   const { symbol, compare } = store.view;
@@ -110,6 +130,7 @@ export function Reading({ store }: { store: Store }) {
       followFull(),
       followCursor(store),
       listenToPins(),
+      listenToLegends(),
       listenToKeys(),
       bindKeys(),
       followView(store),

@@ -65,7 +65,7 @@ export function withoutHidden(picture: Picture, choice: LineChoice): Picture {
     return lines.length === 0 ? [] : [{ ...pane, lines }];
   });
   return {
-    subtitle: `${picture.subtitle} · ${hidden} hidden`,
+    subtitle: picture.subtitle,
     panes,
     refusal:
       picture.refusal ??

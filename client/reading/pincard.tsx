@@ -7,6 +7,7 @@ import { fixed } from '../format.ts';
 import { slotColor } from '../painters/scene.ts';
 import type { Store } from '../store.ts';
 import { palette } from '../theme.ts';
+import { controllers } from '../ui/controller.ts';
 import { asTyped, copy } from './clipboard.ts';
 import { isoTime } from './csv.ts';
 import {
@@ -87,6 +88,7 @@ export function PinCard({ store, pin, panel }: PinCardProps) {
   }, []);
   const close = (): void => {
     pinned.value = null;
+    controllers.get(stream)?.panes.leave();
     panel.focus({ preventScroll: true });
   };
   const onKeyDown = (event: KeyboardEvent): void => {

@@ -129,6 +129,8 @@ export function listenToPins(): () => void {
     if (streamOf(target) !== undefined) return;
     if (target instanceof Element && target.closest('[data-testid="pin"]') !== null) return;
     pinned.value = null;
+    // A finger that was lifted has left its row on show; in the chart's own head it means something else.
+    for (const { panes } of controllers.values()) if (event.pointerType === 'touch') panes.leave();
   };
   const onClick = (event: MouseEvent): void => {
     const stream = streamOf(event.target);

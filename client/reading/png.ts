@@ -17,6 +17,8 @@ export interface PictureParts {
   readonly symbols: readonly string[];
   readonly picture: Picture;
   readonly isDemo: boolean;
+  /** How many of its lines are hidden. */
+  readonly hidden: number;
 }
 
 /** CSS pixels. */
@@ -62,7 +64,7 @@ function write(ctx: CanvasRenderingContext2D, text: string, x: number, y: number
 }
 
 function paintHead(ctx: CanvasRenderingContext2D, parts: PictureParts, width: number): void {
-  const { palette, title, symbols, picture, window, zone, isDemo } = parts;
+  const { palette, title, symbols, picture, window, zone, isDemo, hidden } = parts;
   const size = palette.textSize;
   const end = width - PAD;
   ctx.font = font(parts, 650, 1.25);
@@ -71,7 +73,8 @@ function paintHead(ctx: CanvasRenderingContext2D, parts: PictureParts, width: nu
   const x = write(ctx, name, PAD, PAD + size * 1.1, end - PAD);
   ctx.font = font(parts, 450);
   ctx.fillStyle = palette.second;
-  if (end - x > 80) write(ctx, picture.subtitle, x + 10, PAD + size * 1.1, end - x - 10);
+  const subtitle = hidden === 0 ? picture.subtitle : `${picture.subtitle} · ${hidden} hidden`;
+  if (end - x > 80) write(ctx, subtitle, x + 10, PAD + size * 1.1, end - x - 10);
   const stretch = `${dateTime(Math.round(window.from / 1000) * 1000, zone)} – ${dateTime(Math.round(window.to / 1000) * 1000, zone)}`;
   write(ctx, `${stretch}${isDemo ? ' · demo data, made up' : ''}`, PAD, PAD + size * 2.7, end - PAD);
 }

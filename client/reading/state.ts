@@ -6,7 +6,7 @@ import type { PaneLine } from '../painters/scene.ts';
 import type { Picture } from '../recipes/recipe.ts';
 import type { Store } from '../store.ts';
 import { controllers, plotTimes } from '../ui/controller.ts';
-import { ALL_LINES, type LineChoice, withoutHidden } from './lineset.ts';
+import { ALL_LINES, hiddenCount, type LineChoice, linesOf, withoutHidden } from './lineset.ts';
 import type { ShownLine, Window } from './rows.ts';
 
 /** A row that stays on show. It is kept as it was when it was pinned, however the chart goes on. */
@@ -108,6 +108,12 @@ export function adapter(): (picture: Picture, stream: StreamName) => Picture {
     });
     return now.shown;
   };
+}
+
+/** How many of a chart's lines are hidden at the moment. */
+export function hiddenNow(stream: StreamName): number {
+  const names = linesOf(peekPicture(stream)?.all ?? { panes: [] }).map(({ name }) => name);
+  return hiddenCount(choices.peek().get(stream) ?? ALL_LINES, names);
 }
 
 /** The element of a chart's panel; null where it is not on the page. */

@@ -16,6 +16,8 @@ export interface Told {
   readonly symbols: readonly string[];
   readonly state: ChartState;
   readonly picture: Pick<Picture, 'subtitle' | 'panes' | 'refusal'> | null;
+  /** How many of its lines the visitor has hidden. */
+  readonly hidden: number;
   readonly window: Window;
   readonly zone: Zone;
   /** The server's clock, epoch ms. */
@@ -26,7 +28,7 @@ export interface Told {
 const MOST_LINES = 8;
 
 /** A few sentences. */
-export function summaryOf({ stream, title, symbols, state, picture, window, zone, now }: Told): string {
+export function summaryOf({ stream, title, symbols, state, picture, hidden, window, zone, now }: Told): string {
   const subject = STREAMS[stream].key.name === 'symbol' ? ` of ${symbols.join(', ')}` : '';
   const head = `${title}${subject}`;
   if (state === 'off') return `${head}: this stream is off.`;
@@ -42,6 +44,7 @@ export function summaryOf({ stream, title, symbols, state, picture, window, zone
     `${head}, ${picture.subtitle}, ${stretch(window, zone, now)}.`,
     ...(state === 'stale' ? ['Stale: nothing new has come for too long.'] : []),
     ...told.slice(0, MOST_LINES),
+    ...(hidden > 0 ? [hidden === 1 ? '1 line is hidden.' : `${hidden} lines are hidden.`] : []),
     ...(rest > 0 ? [`${rest} more in the table.`] : []),
   ].join(' ');
 }

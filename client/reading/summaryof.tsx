@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import type { StreamName } from '../../shared/streams.ts';
 import { RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
-import { chartWindow, peekPicture } from './state.ts';
+import { chartWindow, choices, hiddenNow, peekPicture } from './state.ts';
 import { summaryOf } from './summary.ts';
 
 const PACE_MS = 15_000;
@@ -16,7 +16,14 @@ export function Summary({ store, stream, panel }: { store: Store; stream: Stream
   const id = `summary-${stream}`;
   const { view } = store;
   // Whatever the visitor changes is told soon, what the data changes at its pace.
-  const asked = [view.symbol.value, view.range.value, view.zoom.value, view.compare.value, view.zone.value];
+  const asked = [
+    choices.value,
+    view.symbol.value,
+    view.range.value,
+    view.zoom.value,
+    view.compare.value,
+    view.zone.value,
+  ];
   useEffect(() => {
     panel.setAttribute('aria-describedby', id);
     const write = (): void => {
@@ -29,6 +36,7 @@ export function Summary({ store, stream, panel }: { store: Store; stream: Stream
         symbols: view.keys.peek(),
         state,
         picture: state === 'off' || state === 'empty' ? null : (peekPicture(stream)?.shown ?? null),
+        hidden: hiddenNow(stream),
         window: window ?? { from: now, to: now },
         zone: view.zone.peek(),
         now,

@@ -12,7 +12,7 @@ import { paintPicture } from './png.ts';
 import { formatReading, type ReadingQuery } from './query.ts';
 import { rowCount, type ShownLine, shownLines, type Window } from './rows.ts';
 import { rowsAddress } from './rows-api.ts';
-import { chartWindow, choices, full, keyOf, panelOf, peekPicture, say } from './state.ts';
+import { chartWindow, choices, full, hiddenNow, keyOf, panelOf, peekPicture, say } from './state.ts';
 
 /** The lines of a chart and the stretch that it shows; null where it shows nothing. */
 export function shownNow(stream: StreamName): { readonly lines: readonly ShownLine[]; readonly window: Window } | null {
@@ -68,6 +68,7 @@ export async function savePng(store: Store, stream: StreamName): Promise<void> {
     symbols: STREAMS[stream].key.name === 'symbol' ? keys.peek() : [],
     picture: picture.shown,
     isDemo: store.demo.peek(),
+    hidden: hiddenNow(stream),
   });
   if (blob === null) {
     say('The browser did not make a picture. A smaller window may help.');

@@ -186,6 +186,7 @@ describe('the summary', () => {
       state: 'live',
       picture: pictureOf([[paneLine('binance', [T, T + 1000, T + 2000], [3, 1, Number.NaN])]]),
       window: { from: T, to: T + 3_600_000 },
+      hidden: 0,
       zone: 'utc',
       now: T + 3_599_000,
       ...more,
@@ -207,6 +208,10 @@ describe('the summary', () => {
     expect(told({ state: 'empty', picture: null })).toBe('Funding rate of BTC/USDT: no rows in the last 1 h.');
     expect(told({ state: 'stale' })).toContain('Stale: nothing new has come for too long.');
     expect(told({ window: { from: 0, to: 1 }, now: 1 })).toMatch(/no rows/);
+  });
+
+  test('tells of hidden lines', () => {
+    expect(told({ hidden: 2 })).toMatch(/2 lines are hidden\.$/);
   });
 
   test('does not go on and on', () => {
