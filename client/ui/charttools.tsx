@@ -13,6 +13,7 @@ import { TableView } from '../reading/tableview.tsx';
 import { copyLink, isReduced, saveCsv, savePng, wholeCsvAddress } from '../reading/takeaway.ts';
 import { RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
+import { ChartAge } from '../trust/index.tsx';
 import type { ChartController } from './controller.ts';
 
 export interface ChartToolsProps {
@@ -36,6 +37,7 @@ export function ChartTools({ store, stream, root }: ChartToolsProps) {
   }, [root]);
   return (
     <>
+      <ChartAge store={store} stream={stream} />
       {hidden > 0 && (
         <Popover
           label={`${title}: ${hidden} hidden lines`}
