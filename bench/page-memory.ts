@@ -31,6 +31,8 @@ const POLL_MS = 20;
 const SETTLING_MS = 15_000;
 /** A picture changes when a pixel column ends; two that are taken on both sides of that differ. */
 const PICTURE_TRIES = 10;
+/** Room that is no longer needed is let go after so long at the latest, on the page's own clock. */
+const REST = { rounds: 3, ms: 11 * 60_000, rows: 30 };
 
 /** Of ten rows, so many go to each stream; `$1` to `$2` are the row's numbers, `$3` and `$4` the times of both. */
 const SHARES: readonly { stream: string; rows: number; columns: string; values: string }[] = [
@@ -85,6 +87,9 @@ async function load(port: number): Promise<{ page: Page; problems: readonly stri
   const { page, problems } = await openPage(browser);
   // What runs this file names functions by a helper, which functions that are sent to a page look for there.
   await page.addInitScript({ content: 'globalThis.__name = (named) => named;' });
+  const passing =
+    'globalThis.passed = 0; performance.now = ((own) => () => own() + passed)(performance.now.bind(performance));';
+  await page.addInitScript({ content: passing });
   await page.goto(`http://127.0.0.1:${port}/?symbol=${encodeURIComponent(SYMBOL)}&range=${RANGE.name}`);
   await page.waitForSelector('[data-feed="live"]', { timeout: WAIT_MS });
   return { page, problems };
@@ -107,6 +112,16 @@ async function write(first: number, count: number, from: number, to: number): Pr
     newest.set(stream, answer[0]?.newest ?? Number.NaN);
   }
   return newest;
+}
+
+async function untilHeld(by: Page, newest: ReadonlyMap<string, number>): Promise<void> {
+  await until(
+    async () => {
+      const shown = (await held(by)).newest;
+      return [...newest].every(([stream, time]) => (shown[stream] ?? 0) >= time);
+    },
+    () => 'the page does not hold the newest rows',
+  );
 }
 
 const began = Date.now() - LIFE.ms;
@@ -132,13 +147,7 @@ for (let sent = 0; sent < rowCount; sent += ROWS_A_STEP) {
   relay.tell(to);
   const newest = await write(sent, ROWS_A_STEP, told, to);
   told = to;
-  await until(
-    async () => {
-      const shown = (await held(page)).newest;
-      return [...newest].every(([stream, time]) => (shown[stream] ?? 0) >= time);
-    },
-    () => 'the page does not hold the newest rows',
-  );
+  await untilHeld(page, newest);
   if ((sent + ROWS_A_STEP) % (rowCount / WEIGHINGS) === 0) await note(sent + ROWS_A_STEP);
 }
 const seconds = (performance.now() - start) / 1000;
@@ -146,6 +155,17 @@ relay.tell(null);
 
 // A page that is loaded now, with the server's own time.
 const fresh = await load(product.port);
+// Then both are left alone for a while, with a few rows.
+for (let round = 0; round < REST.rounds; round += 1) {
+  for (const each of [page, fresh.page]) {
+    await each.evaluate((ms) => Reflect.set(globalThis, 'passed', Reflect.get(globalThis, 'passed') + ms), REST.ms);
+  }
+  const at = Date.now();
+  const newest = await write(rowCount + round * REST.rows, REST.rows, told, at);
+  told = at;
+  for (const each of [page, fresh.page]) await untilHeld(each, newest);
+  await pass(1000);
+}
 /** Time of a pixel column of each chart on both pages, in ms, where they differ. */
 async function widthsThatDiffer(): Promise<readonly string[]> {
   const [before, after] = await Promise.all([held(page), held(fresh.page)]);
@@ -179,7 +199,7 @@ was collected. ${relay.rows} rows came live, the others with ${relay.snapshots} 
 
 ${table(['rows so far', 'rows held', 'heap MB', 'arrays MB', 'DOM nodes', 'server resident MB'], weighings)}
 
-Held against a page loaded at the end, over the whole window: ${likeness.lines} lines, ${likeness.rows} rows that can be seen,
+Held against a page loaded at the end, when both had been told that ${Math.round((REST.rounds * REST.ms) / 60_000)} minutes went by with a few rows, over the whole window: ${likeness.lines} lines, ${likeness.rows} rows that can be seen,
 ${likeness.differences.length} differences. Errors on the page: ${problems.length}. Charts whose plots are not equally wide on both, so that no pixel of them need be
 the same: ${unlike.join(', ') || 'none'}.
 ${likeness.differences.slice(0, 10).join('\n')}

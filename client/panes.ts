@@ -3,6 +3,7 @@ import { Plot, type PlotOptions, type PlotState, type Pointer, type Window } fro
 import { type Drawable, drawNever, drawSoon } from './draw.ts';
 import type { HitTest } from './painters/hit.ts';
 import { labelsWidth } from './painters/labels.ts';
+import { createRoom } from './painters/room.ts';
 import { type Palette, type Pane, penOf } from './painters/scene.ts';
 
 /** What a chart shows at the moment. */
@@ -25,8 +26,6 @@ export const NAMES_FROM_WIDTH = 400;
 /** Labels take at most this share of a pane's width. */
 const MOST_GUTTER = 0.42;
 const GUTTER_STEP = 8;
-/** Labels and axes that need less room than before, by no more than this, keep it: another width is another history. */
-const GUTTER_SLACK = 24;
 /** Room for the half of a time label that stands at the plot's right end. */
 const LEAST_GUTTER = 20;
 /** How much of a pane's width its plot has, about: the rest is for axis and labels. */
@@ -66,8 +65,9 @@ export class Panes implements Drawable {
   #columns = 0;
   /** Width of the widest left axis, in CSS pixels. */
   #leftWidth = 0;
-  /** Width of the labels as it was last, with and without names. */
-  readonly #gutters = new Map<boolean, number>();
+  readonly #leftRoom = createRoom();
+  /** Of the labels, without names and with them. */
+  #gutters = [createRoom(), createRoom()] as const;
 
   constructor(options: PanesOptions) {
     this.#options = options;
@@ -95,7 +95,7 @@ export class Panes implements Drawable {
     for (let pass = 0; pass < MOST_PASSES; pass += 1) {
       const scene = this.#options.scene(this.#columns || this.#guess());
       // Another font or size of text: no width is worth keeping.
-      if (scene?.palette !== this.#scene?.palette) this.#gutters.clear();
+      if (scene?.palette !== this.#scene?.palette) this.#gutters = [createRoom(), createRoom()];
       this.#scene = scene;
       if (scene === null) return;
       if (this.#drawScene(scene)) break;
@@ -132,7 +132,7 @@ export class Panes implements Drawable {
       columns = Math.max(columns, plot.columns);
       leftWidth = Math.max(leftWidth, plot.leftNeeded);
     }
-    leftWidth = steady(this.#leftWidth, leftWidth);
+    leftWidth = this.#leftRoom(leftWidth);
     const isSettled = columns === this.#columns && leftWidth === this.#leftWidth;
     this.#columns = columns;
     this.#leftWidth = leftWidth;
@@ -215,13 +215,6 @@ export class Panes implements Drawable {
     const widths = scene.panes.map((pane) => labelsWidth(surface, pane.lines, withNames && pane.lines.length > 1));
     const widest = Math.max(0, ...widths);
     const needed = widest === 0 ? LEAST_GUTTER : Math.ceil((widest + 12 * surface.ratio) / GUTTER_STEP) * GUTTER_STEP;
-    const gutter = steady(this.#gutters.get(withNames) ?? 0, needed);
-    this.#gutters.set(withNames, gutter);
-    return gutter;
+    return this.#gutters[withNames ? 1 : 0](needed);
   }
-}
-
-/** The width to have where `before` was had and `needed` is needed. */
-function steady(before: number, needed: number): number {
-  return needed <= before && before - needed <= GUTTER_SLACK ? before : needed;
 }
