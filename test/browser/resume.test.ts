@@ -193,9 +193,9 @@ describe('a page whose connection is cut', () => {
     }));
 });
 
-describe('F14 a wall with another build than the server', () => {
-  /** Opens the wall, whose server says from the second connection on that it serves another build of the page. */
-  async function openWall(page: Page): Promise<void> {
+describe('F14 a page with another build than the server', () => {
+  /** Opens the page, whose server says from the second connection on that it serves another build of the page. */
+  async function openDesk(page: Page): Promise<void> {
     let connections = 0;
     await page.routeWebSocket('**/feed*', (socket) => {
       connections += 1;
@@ -206,7 +206,7 @@ describe('F14 a wall with another build than the server', () => {
       });
     });
     await page.clock.install();
-    await page.goto(`${proxy.url(dashboard.url)}wall?symbol=${SYMBOL}&range=1h`);
+    await page.goto(`${proxy.url(dashboard.url)}?symbol=${SYMBOL}&range=1h`);
     await page.waitForSelector('html[data-feed="live"]', { state: 'attached' });
     await page.evaluate(() => {
       document.documentElement.dataset.first = '';
@@ -221,17 +221,19 @@ describe('F14 a wall with another build than the server', () => {
   it('loads itself anew with nobody near, once, and not while the server is away', async () => {
     const { page, close } = await openPage(browser, { viewport: { width: 1920, height: 1080 } });
     try {
-      await openWall(page);
+      await openDesk(page);
       let asked = 0;
       page.on('request', (request) => {
         if (request.method() === 'HEAD') asked += 1;
       });
       const refused = page.waitForEvent('requestfailed', (request) => request.method() === 'HEAD');
-      await page.route(/\/wall\?/, (route) => (route.request().method() === 'HEAD' ? route.abort() : route.continue()));
+      await page.route(/\/\?symbol/, (route) =>
+        route.request().method() === 'HEAD' ? route.abort() : route.continue(),
+      );
       await page.clock.fastForward(36_000);
       await refused;
       expect(await isFirst(page)).toBe(true);
-      await page.unroute(/\/wall\?/);
+      await page.unroute(/\/\?symbol/);
       await page.clock.fastForward(36_000);
       await expect.poll(() => isFirst(page).catch(() => true), PATIENT).toBe(false);
       await page.waitForSelector('html[data-feed="live"]', { state: 'attached' });

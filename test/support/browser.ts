@@ -71,7 +71,8 @@ export async function openPage(
   return { page, problems, close: () => context.close() };
 }
 
-async function findBrowser(): Promise<Installed> {
+/** Finds the browser, for whoever starts it by other means. */
+export async function findBrowser(): Promise<Installed> {
   const named = process.env.CHROME;
   if (named !== undefined && named !== '') {
     if (!existsSync(named)) throw new Error(`CHROME is set to ${named}, which does not exist; unset it or correct it`);
