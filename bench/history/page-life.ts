@@ -8,12 +8,13 @@ import { type PageStore, readStore } from '../../test/support/page-charts.ts';
 const usage = z.object({ usedSize: z.number(), backingStorageSize: z.number().optional() });
 const metrics = z.object({ metrics: z.array(z.object({ name: z.string(), value: z.number() })) });
 
-/** A page's memory after its garbage was collected, in bytes, and its number of DOM nodes. */
+/** A page's memory after its garbage was collected, in bytes, and its number of DOM nodes and event listeners. */
 export interface Weight {
   readonly heap: number;
   /** Memory of typed arrays, which lies outside the heap. */
   readonly arrays: number;
   readonly nodes: number;
+  readonly listeners: number;
 }
 
 /** Weighs a page through its session of the browser's own protocol. */
@@ -23,8 +24,13 @@ export async function weigh(session: CDPSession): Promise<Weight> {
   await session.send('HeapProfiler.collectGarbage');
   const { usedSize, backingStorageSize } = usage.parse(await session.send('Runtime.getHeapUsage'));
   const counted = metrics.parse(await session.send('Performance.getMetrics'));
-  const nodes = counted.metrics.find(({ name }) => name === 'Nodes')?.value ?? Number.NaN;
-  return { heap: usedSize, arrays: backingStorageSize ?? Number.NaN, nodes };
+  const count = (wanted: string): number => counted.metrics.find(({ name }) => name === wanted)?.value ?? Number.NaN;
+  return {
+    heap: usedSize,
+    arrays: backingStorageSize ?? Number.NaN,
+    nodes: count('Nodes'),
+    listeners: count('JSEventListeners'),
+  };
 }
 
 /** What a page's store holds, by stream. */

@@ -22,10 +22,14 @@ export interface Measured {
   stop(): Promise<void>;
 }
 
-/** Starts the built product on a database. */
-export async function startProduct(databaseUrl: string, env: Readonly<Record<string, string>> = {}): Promise<Measured> {
+/** Starts the built product on a database, on a port where one is given. */
+export async function startProduct(
+  databaseUrl: string,
+  env: Readonly<Record<string, string>> = {},
+  port = 0,
+): Promise<Measured> {
   const program = join(packageRoot(), 'bin', 'alphapulse-dashboard.mjs');
-  return await start([program, 'serve', '--port', '0'], /ready at http:\/\/[^:]+:(\d+)/, {
+  return await start([program, 'serve', '--port', String(port)], /ready at http:\/\/[^:]+:(\d+)/, {
     DATABASE_URL: databaseUrl,
     DB_SSLMODE: 'disable',
     DASHBOARD_MAX_CONNECTIONS_PER_ADDRESS: '1000000',

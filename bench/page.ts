@@ -1,0 +1,299 @@
+/**
+ * The page itself: how much script its first view takes, how soon it shows a chart beside a bare uPlot page, how long a
+ * committed row takes to be on the screen, and how busy it keeps its main thread beside a Plotly page.
+ *
+ * Usage: npm run bench -- page [--loads 15] [--seconds 20]
+ */
+import { setTimeout as pass } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import type { Page } from 'playwright-core';
+import { z } from 'zod';
+import { migrate } from '../server/db/migrate.ts';
+import { launchBrowser, openPage } from '../test/support/browser.ts';
+import { startServer } from '../test/support/server.ts';
+import { builtFiles } from './page/first-view.ts';
+import { type FloorChart, pointsOf, startFloorPages } from './page/floor-pages.ts';
+import { clockOffset, installProbe, labelAfter, takePaints, watchLabel } from './page/painted.ts';
+import { insertTracer, LineWriters, PARTS, SYMBOL, seedDay, TRACER, type Written } from './page/workload.ts';
+import { startProduct } from './support/measured-process.ts';
+import { busyShare } from './support/page-busy.ts';
+import { publish, quantile, table } from './support/report.ts';
+
+const { values } = parseArgs({
+  options: { loads: { type: 'string', default: '15' }, seconds: { type: 'string', default: '20' } },
+});
+const loads = Number(values.loads);
+const seconds = Number(values.seconds);
+const MOST_WAIT_MS = 60_000;
+/** Rows a second of each of the five charts. */
+const FAST = 200;
+const USUAL = 10;
+const ROUNDS = 2;
+/** As many pixel columns as the widest chart has at 1440 x 900. */
+const COLUMNS = 800;
+
+const server = await startServer({ settings: { synchronous_commit: 'on' } });
+await migrate({ connection: server.config, report: () => undefined });
+const admin = new pg.Client(server.config);
+await admin.connect();
+const seeded = await seedDay(admin);
+await insertTracer(admin, 500);
+await admin.query('analyze');
+let feed = '';
+const floor = await startFloorPages(() => feed);
+const product = await startProduct(server.url, { DASHBOARD_ALLOWED_ORIGINS: floor.origin });
+const dashboard = `http://127.0.0.1:${product.port}`;
+feed = `ws://127.0.0.1:${product.port}/feed`;
+const browser = await launchBrowser();
+const writers = await LineWriters.open(server.config);
+const address = `${dashboard}/?symbol=${encodeURIComponent(SYMBOL)}&range=24h`;
+
+async function live(page: Page): Promise<void> {
+  await page.goto(address);
+  await page.waitForSelector('html[data-feed="live"]', { state: 'attached', timeout: MOST_WAIT_MS });
+  await page.waitForFunction(() => performance.getEntriesByName('first-chart').length > 0, null, {
+    timeout: MOST_WAIT_MS,
+  });
+  // What comes later is there, and the page at rest.
+  await page.waitForSelector('[data-testid="tools-funding_rates"]', { state: 'attached' });
+}
+
+/** When the first chart was painted, in ms since the navigation began: of a first visit, and of the one after it. */
+async function firstChart(url: string): Promise<{ first: number; second: number }> {
+  const { page, close } = await openPage(browser);
+  const marked = async (): Promise<number> => {
+    const mark = await page.waitForFunction(
+      () => performance.getEntriesByName('first-chart')[0]?.startTime ?? null,
+      null,
+      { timeout: MOST_WAIT_MS },
+    );
+    return z.number().parse(await mark.jsonValue());
+  };
+  await page.goto(url, { waitUntil: 'commit' });
+  const first = await marked();
+  // By then it remembers how wide its charts are, and the browser has the files.
+  await page.waitForLoadState('load');
+  await pass(500);
+  await page.reload({ waitUntil: 'commit' });
+  const second = await marked();
+  await close();
+  return { first, second };
+}
+
+const ms = (value: number, digits = 1): string => value.toFixed(digits);
+const sorted = (all: readonly number[]): number[] => [...all].sort((a, b) => a - b);
+const quantiles = (all: readonly number[]): string[] => [0.5, 0.99].map((q) => ms(quantile(sorted(all), q)));
+const median = (all: readonly number[]): number => quantile(sorted(all), 0.5);
+
+async function firstChartPart(): Promise<string> {
+  const kinds = { dashboard: address, fetched: `${floor.origin}/fetched`, inline: `${floor.origin}/inline` };
+  const all: Record<keyof typeof kinds, { first: number[]; second: number[] }> = {
+    dashboard: { first: [], second: [] },
+    fetched: { first: [], second: [] },
+    inline: { first: [], second: [] },
+  };
+  // Of each one to begin with, which warms what is the browser's and the servers' own.
+  for (let turn = -1; turn < loads; turn += 1) {
+    for (const kind of ['dashboard', 'fetched', 'inline'] as const) {
+      const { first, second } = await firstChart(kinds[kind]);
+      if (turn < 0) continue;
+      all[kind].first.push(first);
+      all[kind].second.push(second);
+    }
+  }
+  const names = {
+    dashboard: 'the dashboard',
+    fetched: 'bare uPlot, points fetched',
+    inline: 'bare uPlot, points in the page',
+  };
+  const rows = (['dashboard', 'fetched', 'inline'] as const).map((kind) => {
+    const { first, second } = all[kind];
+    const ratio = (visit: 'first' | 'second'): string =>
+      (median(all.dashboard[visit]) / median(all[kind][visit])).toFixed(2);
+    const cells = [
+      ms(median(first), 0),
+      ms(quantile(sorted(first), 0.9), 0),
+      ms(median(second), 0),
+      ms(quantile(sorted(second), 0.9), 0),
+    ];
+    return [names[kind], ...cells, ratio('first'), ratio('second')];
+  });
+  return table(
+    ['page', 'first visit, median', 'p90', 'second visit, median', 'p90', 'dashboard / this, first', 'second'],
+    rows,
+  );
+}
+
+/** How long rows took from their commit to the frame after the one that drew them. */
+function journeys(written: readonly Written[], paints: Awaited<ReturnType<typeof takePaints>>, offset: number) {
+  const byLine = new Map<string, { newest: number; painted: number }[]>();
+  for (const { stream, name, newest, painted } of paints) {
+    const line = `${stream} ${name}`;
+    byLine.set(line, [...(byLine.get(line) ?? []), { newest, painted: painted - offset }]);
+  }
+  const committed: number[] = [];
+  const sent: number[] = [];
+  let missed = 0;
+  for (const row of written) {
+    const shown = byLine.get(`${row.stream} ${row.name}`)?.find(({ newest }) => newest >= row.time - 0.01);
+    if (shown === undefined) missed += 1;
+    else {
+      committed.push(shown.painted - row.committed);
+      sent.push(shown.painted - row.sent);
+    }
+  }
+  return { committed, sent, missed };
+}
+
+async function paintedPart(): Promise<string> {
+  const { page, close } = await openPage(browser);
+  await installProbe(page);
+  await live(page);
+  const pane = await page.evaluate(
+    (unit) =>
+      [...document.querySelectorAll<HTMLElement>('[data-stream="system_metrics"] [data-pane]')].find((element) =>
+        element.textContent?.includes(unit),
+      )?.dataset.pane ?? '',
+    TRACER.unit,
+  );
+  await watchLabel(page, pane);
+  const tracers = { committed: [] as number[], sent: [] as number[] };
+  await takePaints(page);
+  const before = await clockOffset(page);
+  const all: Written[] = [];
+  const written = await writers.during(FAST, async () => {
+    let { seen } = await labelAfter(page, null);
+    const until = performance.now() + seconds * 1000;
+    for (let turn = 0; performance.now() < until; turn += 1) {
+      // Far enough from the one before for its label to be another one, wherever it stands.
+      const row = await insertTracer(admin, 500 + (turn % 2 === 0 ? 1 : -1) * (100 + (turn % 89)));
+      const next = await labelAfter(page, seen);
+      seen = next.seen;
+      tracers.committed.push(next.at - before.offset - row.committed);
+      tracers.sent.push(next.at - before.offset - row.sent);
+    }
+  });
+  all.push(...written);
+  await pass(1000);
+  const after = await clockOffset(page);
+  const paints = await takePaints(page);
+  await close();
+  const { committed, sent, missed } = journeys(all, paints, (before.offset + after.offset) / 2);
+  const rate = Math.round(all.length / seconds);
+  const drift = Math.abs(after.offset - before.offset);
+  return `${table(
+    ['measured by', 'rows', 'not seen', 'commit to painted: p50', 'p99', 'INSERT sent to painted: p50', 'p99'],
+    [
+      ['newest row of each line in the pictures', all.length, missed, ...quantiles(committed), ...quantiles(sent)],
+      ['pixels of a label', tracers.sent.length, 0, ...quantiles(tracers.committed), ...quantiles(tracers.sent)],
+    ],
+  )}
+
+${rate} rows/s were written of the ${FAST * PARTS.length} that were to be. The two clocks agree within ${ms(Math.max(before.within, after.within), 2)} ms, and drifted by ${ms(drift, 2)} ms.`;
+}
+
+async function busyPart(charts: readonly FloorChart[]): Promise<string> {
+  floor.show(charts);
+  const shares = {
+    dashboard: [] as { task: number; script: number }[],
+    plotly: [] as { task: number; script: number }[],
+  };
+  let extended = 0;
+  const written = await writers.during(USUAL, async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const own = await openPage(browser);
+      await live(own.page);
+      shares.dashboard.push(await busyShare(own.page, seconds));
+      await own.close();
+      const other = await openPage(browser);
+      await other.page.goto(`${floor.origin}/plotly`);
+      await other.page.waitForFunction(() => Reflect.has(window, 'extended'), null, { timeout: MOST_WAIT_MS });
+      shares.plotly.push(await busyShare(other.page, seconds));
+      extended += await other.page.evaluate(() => Number(Reflect.get(window, 'extended')));
+      await other.close();
+    }
+  });
+  if (extended === 0 || written.length === 0) throw new Error('the Plotly page was given no rows');
+  const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
+  const rows = Array.from({ length: ROUNDS }, (_, round) => {
+    const own = shares.dashboard[round] ?? { task: Number.NaN, script: Number.NaN };
+    const other = shares.plotly[round] ?? { task: Number.NaN, script: Number.NaN };
+    return [
+      round + 1,
+      percent(own.task),
+      percent(own.script),
+      percent(other.task),
+      percent(other.script),
+      (own.task / other.task).toFixed(2),
+    ];
+  });
+  return table(
+    ['round', 'dashboard: busy', 'of it script', 'Plotly: busy', 'of it script', 'dashboard / Plotly'],
+    rows,
+  );
+}
+
+const files = builtFiles();
+const first = files.first.reduce((sum, { gzip }) => sum + gzip, 0);
+// Answered once before, so that neither page waits for what the server computes at its start.
+const charts = await pointsOf(dashboard, COLUMNS);
+floor.show(charts);
+const points = charts.flatMap(({ lines }) => lines).reduce((sum, { times }) => sum + times.length, 0);
+const [charted, painted, business] = [await firstChartPart(), await paintedPart(), await busyPart(charts)];
+
+publish(
+  'page',
+  'The page',
+  `npm run bench -- page --loads ${loads} --seconds ${seconds}`,
+  `Chromium ${browser.version()}, 1440 x 900, headless, drawing by software. Five charts of ${SYMBOL} over 24 h: ${seeded} rows in the database, a row every
+10 s of ${PARTS.flatMap(({ names }) => names).length} lines. PostgreSQL, server, browser and the writers share this machine.
+
+## Script of the first view
+
+What the page's entry imports statically, after \`gzip -9\`: ${first} bytes; at most 60,000 are asked for.
+
+${table(
+  ['file', 'bytes', 'gzip', 'when'],
+  [
+    ...files.first.map(({ name, bytes, gzip }) => [name, bytes, gzip, 'first view']),
+    ...files.later.map(({ name, bytes, gzip }) => [
+      name,
+      bytes,
+      gzip,
+      name.endsWith('.css') ? 'style sheet' : 'later, by itself or when used',
+    ]),
+  ],
+)}
+
+## First chart painted
+
+ms from the navigation to the mark \`first-chart\`, which each page sets when its first chart with data has been drawn; medians of ${loads} visits, taken
+in turns. A first visit has an empty cache. The bare pages are HTML, uPlot's own script and style sheet, and a script of a few lines that draws
+five charts of ${points} points in all: those that the dashboard's server answers for these charts in ${COLUMNS} columns, with the lines of each chart joined
+beforehand. "Fetched" asks for them as JSON once it runs; the other has them in its HTML. The dashboard sends its script, opens its feed, has the
+history read and reduced by the server, and draws ten plots with their labels. At most 1.2 times the bare page is asked for.
+
+${charted}
+
+## From commit to pixel
+
+ms from the answer to a row's COMMIT to the beginning of the frame after the one that drew it. All rows: each frame's newest row of each line,
+noted when its chart was drawn. Pixels: rows of a line of its own among the others, one after another; the picture of the label at that line's end is read every frame, and changes with
+each row. ${FAST * PARTS.length} rows/s, each a transaction, for ${seconds} s. A p99 of at most 50 is asked for.
+
+${painted}
+
+## How busy the page is
+
+Share of the time in which the page's main thread ran tasks (\`TaskDuration\`, by the clock: what others on the machine take is in it), at
+${USUAL} rows/s for each of the five charts, ${seconds} s a page and round. The Plotly page (plotly.js-basic-dist-min) draws the same points in five charts of the same size, hears the same feed and gives each row
+to \`extendTraces\`. At most 0.25 is asked for.
+
+${business}`,
+);
+await browser.close();
+await Promise.all([writers.end(), admin.end()]);
+await floor.stop();
+await product.stop();
+await server.dispose();
