@@ -55,7 +55,7 @@ async function reload(): Promise<void> {
 /** Whether the server has a page to give. */
 async function isThere(): Promise<boolean> {
   try {
-    return (await fetch(location.href, { method: 'HEAD', cache: 'no-store' })).status < 500;
+    return (await fetch(location.href, { method: 'HEAD', cache: 'no-store' })).ok;
   } catch {
     return false;
   }

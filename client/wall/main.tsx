@@ -1,6 +1,7 @@
 /** Starts the wall: a screen that shows the dashboard without a hand, for months. */
 import { effect } from '@preact/signals';
 import { render } from 'preact';
+import wallStyle from '../style/wall.css?url';
 import { followTheme } from '../theme.ts';
 import { createWatchedEdge } from './edge.ts';
 import { startGuard } from './guard.ts';
@@ -17,7 +18,7 @@ import { createWallStore } from './wallstore.ts';
 export function startWall(root: HTMLElement): void {
   // First, so that whatever fails below leads to another try.
   const guard = startGuard();
-  loadStyle()
+  loadStyle(wallStyle)
     .then(() => start(root, guard))
     .catch((error: unknown) => {
       reloadWhenServed('the wall did not start');

@@ -2,6 +2,7 @@
 import { batch, computed, effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 import type { Store } from '../store.ts';
+import { isOverviewThere } from './overviewturn.tsx';
 import { OVERVIEW, type Turns } from './parameters.ts';
 import { Rotation } from './rotation.ts';
 import { stageStore } from './stage.ts';
@@ -60,8 +61,9 @@ export function createShow(store: Store, turns: ReadonlySignal<Turns>, rotateMs:
   /** Whether a turn that waits could be shown as it is. */
   function isReady(name: string): boolean {
     if (next.peek() !== name) return false;
+    if (name === OVERVIEW) return isOverviewThere();
     // What the connection does not bring will not be there later either.
-    if (name === OVERVIEW || store.feed.peek() !== 'live') return true;
+    if (store.feed.peek() !== 'live') return true;
     const { store: own } = stageOf(name);
     return STREAM_NAMES.every((stream) => own.stream(stream).peek().state !== 'loading');
   }

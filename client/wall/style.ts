@@ -1,11 +1,10 @@
-/** Brings the wall's style sheet in. The bundler's own way would let the page show itself before its style has come. */
-import href from '../style/wall.css?url';
+/** Brings style sheets in. The bundler's own way would let the page show itself before its style has come. */
 
 /** Before a failure is tried again. */
 const RETRY_MS = 5000;
 
-/** Resolves once the style is in force, however often it takes. */
-export function loadStyle(): Promise<void> {
+/** Resolves once a style sheet is in force, however often it takes. */
+export function loadStyle(href: string): Promise<void> {
   return new Promise((resolve) => {
     const ask = (): void => {
       const link = document.createElement('link');

@@ -9,6 +9,7 @@ import type { WatchedEdge } from './edge.ts';
 import { Figures } from './figures.tsx';
 import { fitPanes } from './fit.ts';
 import { WallBanner, WallHead } from './head.tsx';
+import { OverviewTurn } from './overviewturn.tsx';
 import { WallPanel } from './panel.tsx';
 import { OVERVIEW } from './parameters.ts';
 import type { Screen } from './screen.ts';
@@ -57,7 +58,7 @@ function StageView({ stage, screen }: { stage: Stage; screen: Screen }) {
   const isShown = stage.isShown.value;
   return (
     <div class="stage" data-stage={stage.name} {...(isShown ? { 'data-shown': '' } : { 'aria-hidden': 'true' })}>
-      {stage.name === OVERVIEW ? null : <SymbolStage stage={stage} screen={screen} />}
+      {stage.name === OVERVIEW ? <OverviewTurn store={stage.store} /> : <SymbolStage stage={stage} screen={screen} />}
     </div>
   );
 }

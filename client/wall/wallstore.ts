@@ -1,6 +1,7 @@
 /** The one store of a wall: it watches every symbol of the rotation at once, so that no turn has to wait for its rows. */
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import { fetchSymbols } from '../api.ts';
+import { favourites } from '../market/remembered.ts';
 import { pageBuild } from '../socket.ts';
 import { createStore, type Store } from '../store.ts';
 import { createView, DEFAULT_SYMBOL, type View } from '../view.ts';
@@ -13,24 +14,13 @@ export interface WallStore {
   readonly turns: ReadonlySignal<Turns>;
 }
 
-/** Symbols that this browser's visitor marked on the desk, in order; none where storage is forbidden. */
-function favourites(): readonly string[] {
-  try {
-    const stored: unknown = JSON.parse(localStorage.getItem('alphapulse.favourites') ?? '[]');
-    return Array.isArray(stored) ? stored.filter((name) => typeof name === 'string') : [];
-  } catch {
-    return [];
-  }
-}
-
 /** A clock that nobody can set: the machine's, as it was when the page was loaded, and what has passed since. Epoch ms. */
 const steadyNow = (): number => performance.timeOrigin + performance.now();
 
 /** Builds it; it is not started yet. */
 export function createWallStore(parameters: WallParameters, edge: WatchedEdge): WallStore {
   const listed = signal<readonly string[]>([]);
-  const marked = favourites();
-  const turns = computed(() => turnsFor(parameters, listed.value, marked));
+  const turns = computed(() => turnsFor(parameters, listed.value, favourites.value));
   let before: readonly string[] = [];
   const keys = computed(() => {
     const asked = parameters.turns === null ? turns.value.turns : [...turns.value.turns, ...turns.value.unknown];

@@ -71,7 +71,7 @@ const mark = (page: Page) =>
   });
 const isMarked = (page: Page) => page.evaluate(() => 'first' in document.documentElement.dataset).catch(() => true);
 
-describe('the wall', () => {
+describe('the wall', { timeout: 180_000 }, () => {
   it('shows five charts and figures large enough for its distance, with the states that machines read, and nothing to touch', () =>
     visit({ query: '?symbols=BTC/USDT&rotate=0' }, async (page) => {
       for (const stream of STREAM_NAMES)
@@ -209,7 +209,7 @@ describe('the wall', () => {
     }));
 });
 
-describe('the wall, with nobody near', () => {
+describe('the wall, with nobody near', { timeout: 180_000 }, () => {
   it('says that the server is gone and since when, keeps turning, and is live again when it is back', () =>
     visit(
       { query: '?symbols=BTC/USDT,ETH/USDT&rotate=5', expected: /ERR_CONNECTION_REFUSED|WebSocket/ },
@@ -230,7 +230,7 @@ describe('the wall, with nobody near', () => {
         await live(page);
         await page.waitForSelector('[data-testid="banner"]', { state: 'detached' });
         await page.waitForFunction(
-          () => document.querySelector('.stage[data-shown] .figure')?.textContent?.includes('0.777%') ?? false,
+          () => document.querySelector('.stage[data-shown] .figure')?.textContent?.includes('0.7770%') ?? false,
         );
         expect(await isMarked(page)).toBe(true);
       },
