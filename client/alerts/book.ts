@@ -59,7 +59,10 @@ export function parseKept(text: string | null): Parsed<Kept> {
   if (text === null) return { value: NOTHING };
   const value = json(text);
   const parsed = keptSchema.safeParse(value);
-  if (parsed.success) return { value: parsed.data };
+  if (parsed.success) {
+    const { rules, sound, notify } = parsed.data;
+    return { value: { rules, sound, notify } };
+  }
   return { faults: [newerFault(value) ?? 'What is stored cannot be read.'] };
 }
 

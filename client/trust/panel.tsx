@@ -2,11 +2,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
-import { age, clock, clockWithZone, type Zone } from '../format.ts';
+import { age, clock, clockWithZone } from '../format.ts';
 import { CHART_ORDER, RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
 import { askRoundTrip, askWritten } from './ask.ts';
 import type { Finding } from './check.ts';
+import { faultText, OUTCOMES } from './findings.ts';
 import { Legs, span, type Written } from './legstable.tsx';
 import { shareOutages } from './outages.ts';
 import type { Trust } from './watch.ts';
@@ -185,27 +186,4 @@ function LastCheck({ store, findings, stream }: { store: Store; findings: readon
   }
   const worst = own.findLast(({ outcome }) => outcome !== 'same') ?? last;
   return <>{OUTCOMES[worst.outcome]}</>;
-}
-
-const OUTCOMES: Readonly<Record<Finding['outcome'], string>> = {
-  same: 'the same',
-  reloaded: 'differed, loaded anew',
-  persists: 'differs still after it was loaded anew',
-  moving: 'rows of the past were being written, checked again later',
-  uncounted: 'more points than can be compared',
-  failed: 'could not be checked',
-};
-
-/** A finding in a sentence: `Checked 14:02:10 UTC: Funding rate of BTC/USDT differed between …, loaded anew`. */
-export function faultText({ at, stream, key, outcome, where, reason }: Finding, zone: Zone): string {
-  const place = where === null ? '' : ` between ${clock(where.from, zone)} and ${clock(where.to, zone)}`;
-  const what = {
-    same: 'was the same',
-    reloaded: `differed${place}; loaded anew`,
-    persists: `differs${place} still after it was loaded anew; the page and the server do not agree on what they hold`,
-    moving: `changed${place} while it was checked; checked again later`,
-    uncounted: 'has more points than can be compared',
-    failed: `could not be checked: ${reason ?? 'the server did not say why'}`,
-  }[outcome];
-  return `Checked ${clockWithZone(at, zone)}: ${RECIPES[stream].title} of ${key} ${what}.`;
 }
