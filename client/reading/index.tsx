@@ -1,8 +1,4 @@
 /** Reading the charts: what belongs to all of them at once, and lives as long as the page. */
-import '../style/reading.css';
-import '../style/reading-compare.css';
-import '../style/reading-panels.css';
-import '../style/reading-pin.css';
 import { effect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { StreamName } from '../../shared/streams.ts';

@@ -13,7 +13,9 @@ import { TableView } from '../reading/tableview.tsx';
 import { copyLink, isReduced, saveCsv, savePng, wholeCsvAddress } from '../reading/takeaway.ts';
 import { RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
+import sheet from '../style/reading-sheet.css?url';
 import { ChartAge } from '../trust/index.tsx';
+import { sheetOf } from '../trust/sheet.ts';
 import type { ChartController } from './controller.ts';
 
 export interface ChartToolsProps {
@@ -35,6 +37,8 @@ export function ChartTools({ store, stream, root }: ChartToolsProps) {
     // So that keys can mean a chart.
     root.current?.setAttribute('tabindex', '0');
   }, [root]);
+  // Dynamic imports load script alone.
+  if (!sheetOf(sheet).value) return null;
   return (
     <>
       <ChartAge store={store} stream={stream} />
