@@ -110,7 +110,6 @@ function SymbolButton({ store, isPicking }: Omit<HeaderProps, 'isHelping'>) {
         type="button"
         class="symbol-button"
         aria-haspopup="dialog"
-        aria-label={`Symbol ${symbol}, choose another`}
         data-testid="symbol"
         onClick={() => {
           isPicking.value = true;
