@@ -1,8 +1,9 @@
 /** The panel of the alerts: every rule with how it stands, and how they are told, taken along and begun anew. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { age, clockWithZone } from '../format.ts';
 import type { Store } from '../store.ts';
+import { useHeldFocus } from '../trust/focus.ts';
 import { actionsOf } from './banners.tsx';
 import { withoutRule, withRule } from './book.ts';
 import { RuleForm } from './editor.tsx';
@@ -26,7 +27,7 @@ export function AlertsPanel({ store, alerts }: PanelProps) {
   const trouble = book.trouble.value;
   const draft = useSignal<Draft | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useHeldFocus(heading);
   const close = (): void => {
     draft.value = null;
     heading.current?.focus();

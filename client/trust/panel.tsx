@@ -8,6 +8,7 @@ import type { Store } from '../store.ts';
 import { askRoundTrip, askWritten } from './ask.ts';
 import type { Finding } from './check.ts';
 import { faultText, OUTCOMES } from './findings.ts';
+import { useHeldFocus } from './focus.ts';
 import { Legs, span, type Written } from './legstable.tsx';
 import { shareOutages } from './outages.ts';
 import type { Trust } from './watch.ts';
@@ -22,7 +23,7 @@ interface PanelProps {
 
 export function TrustPanel({ store, trust }: PanelProps) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useHeldFocus(heading);
   const { roundTrip, written } = useAsked(trust);
   return (
     <div class="trust-panel">
@@ -148,7 +149,7 @@ function Checks({ store, trust }: PanelProps) {
     <section aria-label="Checks against the server">
       <h3>
         Checks against the server
-        <button type="button" class="button" disabled={isChecking} data-testid="check-now" onClick={trust.check}>
+        <button type="button" class="button" aria-disabled={isChecking} data-testid="check-now" onClick={trust.check}>
           {isChecking ? 'Checking' : 'Check now'}
         </button>
       </h3>
