@@ -39,7 +39,10 @@ export function PickerBody({ store, isOpen, search: { query, isEntered } }: Pick
   const list = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
   // Starring must not move the row under the hand that stars: the order is that of the opening.
-  const order = useRef({ starred: favourites.peek(), used: recent.peek() });
+  const order = useRef({
+    starred: favourites.peek(),
+    used: [store.view.symbol.peek(), ...recent.peek()],
+  });
   const found = useComputed(() => {
     const { starred, used } = order.current;
     return searchSymbols(preferredFirst(store.symbols.value, starred, used), query.value);
@@ -213,6 +216,10 @@ function Option({
       aria-selected={isActive}
       data-symbol={symbol}
       style={{ top: `${index * ROW}px` }}
+      onMouseDown={(event) => {
+        // The search keeps the focus, so that who stars by mouse can go on typing.
+        event.preventDefault();
+      }}
       onClick={onChoose}
       {...(isCurrent ? { 'data-current': '' } : {})}
     >

@@ -94,8 +94,11 @@ describe('the picker', () => {
       const page = await context.newPage();
       await openPicker(page);
       const star = option(page, symbolName(2)).locator('[data-testid="picker-star"]');
-      const box = await star.boundingBox();
-      expect(Math.min(box?.width ?? 0, box?.height ?? 0)).toBeGreaterThanOrEqual(44);
+      const least = async (): Promise<number> => {
+        const box = await star.boundingBox();
+        return Math.min(box?.width ?? 0, box?.height ?? 0);
+      };
+      await eventually(least).toBeGreaterThanOrEqual(44);
       await star.tap();
       await eventually(() => option(page, symbolName(2)).locator('[data-on]').count()).toBe(1);
       expect(await page.locator('[data-testid="symbol-picker"]').isVisible()).toBe(true);
