@@ -20,9 +20,10 @@ function next<T>(all: readonly T[], current: T): T {
 export function listenToKeys({ view, isPicking, isHelping, onEscape }: KeyTargets): () => void {
   let beforePause: RefreshName = 'live';
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // While a dialog is open the keys are its own, wherever the focus is.
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
     const { target } = event;
-    if (target instanceof HTMLElement && target.closest('input, textarea, select, dialog') !== null) return;
+    if (target instanceof HTMLElement && target.closest('input, textarea, select') !== null) return;
     // Space and Enter on a focused button are that button's.
     const isOnButton = target instanceof HTMLElement && target.closest('button') !== null;
     const range = RANGES[Number(event.key) - 1];

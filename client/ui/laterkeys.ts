@@ -21,7 +21,8 @@ export function laterKeys(): readonly LaterKey[] {
 /** Whether a key press is the page's: nothing is being typed, no dialog is open, no modifier is held. */
 export function isPageKey(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
-  return !(event.target instanceof HTMLElement && event.target.closest('input, textarea, select, dialog') !== null);
+  if (document.querySelector('dialog[open]') !== null) return false;
+  return !(event.target instanceof HTMLElement && event.target.closest('input, textarea, select') !== null);
 }
 
 /**
