@@ -2,7 +2,7 @@
 import { effect } from '@preact/signals';
 import type { StreamName } from '../../shared/streams.ts';
 import { controllers } from '../ui/controller.ts';
-import { full, panelOf } from './state.ts';
+import { full, panelOf, pinned } from './state.ts';
 
 /** Fills the page with a chart, or gives it back. Call it from a key or a click: browsers give no screen to others. */
 export function toggleFull(stream: StreamName): void {
@@ -13,6 +13,7 @@ export function toggleFull(stream: StreamName): void {
   full.value = stream;
   // What was pointed at is elsewhere now.
   for (const { panes } of controllers.values()) panes.leave();
+  pinned.value = null;
   const root = document.documentElement;
   // The whole page goes full screen and not the chart alone, so that dialogs, alarms and the state of the feed stay in sight.
   if (document.fullscreenEnabled && document.fullscreenElement === null)

@@ -29,7 +29,7 @@ describe('the cursor', () => {
   it('stands at one time in every chart, with what each line was then', () =>
     scene.visit('desk', DESK_QUERY, async (page) => {
       await point(page, 'funding_rates', 0.8, 0.5);
-      await eventually(() => readouts(page, 'system_metrics')).toEqual(['cpu load\n50.0%\nmemory used\n50.0%']);
+      await eventually(() => readouts(page, 'system_metrics')).toEqual(['cpu load\n50%\nmemory used\n50%']);
       expect((await readouts(page, 'performance_metrics')).join()).toMatch(/1\d\d[\s\S]*55\.0%/);
       // Who points at a chart has its tooltip, and no list beside it.
       expect(await readouts(page, 'funding_rates')).toEqual([]);
@@ -43,9 +43,9 @@ describe('the cursor', () => {
 
   it('tells a dash where a line has no row, and the last step at or before the time', () =>
     scene.visit('desk', DESK_QUERY, async (page) => {
-      // Two hours before the first row of anything.
-      await point(page, 'system_metrics', 0.05, 0.5);
-      await eventually(() => readouts(page, 'funding_rates')).toEqual(['binance\n–\nbybit\n–\nokx\n–']);
+      // Half an hour before the first anomaly there are rates.
+      await point(page, 'funding_rates', 0.37, 0.5);
+      await eventually(() => readouts(page, 'anomalies')).toEqual(['–']);
       await point(page, 'system_metrics', 0.85, 0.5);
       await eventually(() => readouts(page, 'funding_rates')).toEqual([
         'binance\n+0.0100%\nbybit\n+0.0200%\nokx\n+0.0300%',
@@ -88,7 +88,7 @@ describe('a row', () => {
       await pin.getByRole('button', { name: 'Earlier row' }).click();
       await eventually(pnl).toBe(before + 1);
       // The cursor goes with the pin, in every chart.
-      expect((await readouts(page, 'system_metrics')).join()).toContain('50.0%');
+      expect((await readouts(page, 'system_metrics')).join()).toContain('50%');
       await page.keyboard.press('Escape');
       await eventually(() => pin.count()).toBe(0);
       await eventually(() => readouts(page, 'system_metrics')).toEqual([]);
@@ -232,7 +232,8 @@ describe('one chart', () => {
       await eventually(() => chart(page, 'anomalies').isVisible()).toBe(true);
       await eventually(() => width('funding_rates')).toBe(before);
       expect(inAddress(page, 'full')).toEqual([]);
-      await point(page, 'anomalies', 0.5, 0.5);
+      // The chart that is pointed at, where none has the focus.
+      await plot(page, 'anomalies').click();
       await page.keyboard.press('f');
       await eventually(() => width('anomalies')).toBeGreaterThan(before);
     }));
