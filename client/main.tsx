@@ -1,6 +1,7 @@
-/** Starts the page: the store, the theme, the elements. */
+/** Starts the page: the wall where its address says so, else the desk: the store, the theme, the elements. */
 import './style/page.css';
 import { render } from 'preact';
+import { reloadOnceIdle } from './reload.ts';
 import { createPageStore } from './store/page.ts';
 import { followTheme } from './theme.ts';
 import { App } from './ui/app.tsx';
@@ -8,7 +9,15 @@ import { App } from './ui/app.tsx';
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element with the id "root" to put the page into.');
 
-const store = createPageStore();
-followTheme(store.view.theme);
-render(<App store={store} />, root);
-store.start();
+if (location.pathname.endsWith('/wall')) {
+  import('./wall/main.tsx').then(
+    (wall) => wall.startWall(root),
+    // Nobody is there to try it again.
+    () => reloadOnceIdle(`wall ${Date.now()}`),
+  );
+} else {
+  const store = createPageStore();
+  followTheme(store.view.theme);
+  render(<App store={store} />, root);
+  store.start();
+}

@@ -32,7 +32,7 @@ export function WallHead({ store, show }: { store: Store; show: Show }) {
   return (
     <header class="wall-head">
       <h1 data-testid="symbol">{current === OVERVIEW ? 'Overview' : (current ?? 'AlphaPulse')}</h1>
-      <span class="wall-range">{view.range.value}</span>
+      {current !== OVERVIEW && <span class="wall-range">{view.range.value}</span>}
       <TurnList show={show} />
       <span class="spacer" />
       {demo.value && (
