@@ -73,6 +73,7 @@ export function Overview({ store, onPick, wall = false, choice: given }: Overvie
   });
   const scene = useComputed(() => sceneOf(shown.value, choice.value, size.value, wall));
   const { layout, by, find, group, sort } = choice.value;
+  const isSized = size.value.width > 0;
   const isList = !wall && (layout === 'list' || (layout === 'auto' && size.value.width < LIST_BELOW));
 
   const pick = (symbol: string): void => {
@@ -87,8 +88,10 @@ export function Overview({ store, onPick, wall = false, choice: given }: Overvie
     body.current?.querySelector<HTMLElement>('[role="grid"], button[tabindex="0"]')?.focus({ preventScroll: true });
   };
   useLayoutEffect(() => {
-    if (!wall) focusCells();
-  }, []);
+    // The focus is with the cells from the start, and comes back to them where what had it is gone; it is taken from nothing.
+    if (wall || !isSized || root.current?.contains(document.activeElement)) return;
+    focusCells();
+  }, [isSized, isList]);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (wall || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target instanceof HTMLElement && event.target.closest('input, select') !== null) return;
@@ -141,7 +144,7 @@ export function Overview({ store, onPick, wall = false, choice: given }: Overvie
       )}
       <OffStreams link={link} />
       <div class="market-body" ref={body} data-loaded={link.loaded.value}>
-        {isList ? (
+        {!isSized ? null : isList ? (
           <List
             store={store}
             link={link}

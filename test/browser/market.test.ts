@@ -157,7 +157,7 @@ describe('the overview', () => {
       await page.mouse.down();
       await page.mouse.up();
       await eventually(() => inAddress(page, 'symbol')).toBe(symbolName(42));
-      expect(inAddress(page, 'find')).toBeNull();
+      await eventually(() => inAddress(page, 'find')).toBeNull();
     }));
 
   it('is ordered and grouped as chosen, which a link and the next visit bring again', () =>
@@ -215,7 +215,10 @@ describe('the overview', () => {
       const page = await context.newPage();
       await page.goto(`${dashboard.url}/?view=overview&sort=name`);
       await loaded(page);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+      const overview = page.locator('[data-testid="overview"]');
+      await eventually(() => overview.evaluate((dialog) => [dialog.clientWidth, dialog.scrollWidth])).toEqual([
+        390, 390,
+      ]);
       const target = page.locator(`.market-line[data-symbol="${symbolName(2)}"]`);
       expect((await target.boundingBox())?.height).toBeGreaterThanOrEqual(44);
       await target.tap();
