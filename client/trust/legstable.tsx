@@ -1,4 +1,5 @@
 /** One stream's legs as a small table: of the newest row, and of the last minutes. */
+import { Fragment } from 'preact';
 import type { StreamName } from '../../shared/streams.ts';
 import { clock, fixed, NOTHING, SPACE } from '../format.ts';
 import type { Store } from '../store.ts';
@@ -67,20 +68,21 @@ export function Legs({ store, trust, stream, written }: LegsProps) {
           </tr>
         </thead>
         <tbody>
-          {writtenAt !== null && (
-            <>
-              <LegRow name="Row time to written" values={[writtenAt - newest.row]} />
-              <LegRow name="Written to sent" values={[newest.sent - writtenAt]} />
-            </>
-          )}
           {LEGS.map((leg) => {
             const summary = samples.summary(stream, leg, now);
             return (
-              <LegRow
-                key={leg}
-                name={LEG_NAMES[leg]}
-                values={[legOf(newest, leg), summary?.median ?? null, summary?.worst ?? null]}
-              />
+              <Fragment key={leg}>
+                <LegRow
+                  name={LEG_NAMES[leg]}
+                  values={[legOf(newest, leg), summary?.median ?? null, summary?.worst ?? null]}
+                />
+                {leg === 'to-server' && writtenAt !== null && (
+                  <>
+                    <LegRow name="of that, to written" isPart values={[writtenAt - newest.row]} />
+                    <LegRow name="written to sent" isPart values={[newest.sent - writtenAt]} />
+                  </>
+                )}
+              </Fragment>
             );
           })}
           <LegRow name="Row time to screen" values={[total]} />
@@ -91,9 +93,16 @@ export function Legs({ store, trust, stream, written }: LegsProps) {
   );
 }
 
-function LegRow({ name, values }: { name: string; values: readonly (number | null)[] }) {
+interface LegRowProps {
+  readonly name: string;
+  readonly values: readonly (number | null)[];
+  /** Whether it is a part of the leg above it. */
+  readonly isPart?: boolean;
+}
+
+function LegRow({ name, values, isPart = false }: LegRowProps) {
   return (
-    <tr>
+    <tr {...(isPart ? { class: 'legs-part' } : {})}>
       <th scope="row">{name}</th>
       {[0, 1, 2].map((at) => {
         const value = values[at];

@@ -97,7 +97,7 @@ describe('trust on screen', () => {
       // The time of writing is asked for: the feed leaves it out.
       await expect
         .poll(() => own.innerText(), PATIENT)
-        .toMatch(/Row time to written[\s\S]*Written to sent[\s\S]*Row time to screen/);
+        .toMatch(/of that, to written[\s\S]*written to sent[\s\S]*Row time to screen/);
       await expect
         .poll(() => page.locator('[data-testid="clock-note"]').innerText(), PATIENT)
         .toMatch(/give or take as much/);
