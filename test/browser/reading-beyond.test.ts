@@ -133,7 +133,7 @@ describe('taken along', () => {
         const canvas = document.createElement('canvas');
         canvas.width = image.width;
         canvas.height = image.height;
-        const ctx = canvas.getContext('2d');
+        const ctx = canvas.getContext('2d', { willReadFrequently: true });
         ctx?.drawImage(image, 0, 0);
         const ink = (top: number, height: number): number => {
           const data = ctx?.getImageData(0, top, image.width, height).data ?? [];
