@@ -30,7 +30,7 @@ const MOST_CHARACTERS = 500_000;
 const fileSchema = z.object({ version: z.literal(RULES_VERSION), rules: z.array(z.unknown()) });
 const keptSchema = z.object({
   version: z.literal(RULES_VERSION),
-  rules: z.array(ruleSchema).check(z.maxLength(MOST_RULES)),
+  rules: z.array(ruleSchema).check(z.refine(({ length }) => length <= MOST_RULES, `more than ${MOST_RULES} rules`)),
   sound: z.boolean(),
   notify: z.boolean(),
 });

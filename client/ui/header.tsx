@@ -4,7 +4,6 @@ import { age, clock, zoneLabel } from '../format.ts';
 import { RANGES, type RefreshName } from '../model.ts';
 import { newestArrival } from '../status.ts';
 import type { Store } from '../store.ts';
-import { THEMES } from '../view.ts';
 import { Icon } from './icons.tsx';
 import { extras, fetchExtras, isTypingRange } from './later.tsx';
 import { Menu } from './menu.tsx';
@@ -83,19 +82,7 @@ export function Header({ store, isPicking, isHelping }: HeaderProps) {
       <span class="spacer" />
       <Clock store={store} />
       <Pill store={store} />
-      <span class="header-tools">{parts !== null && <parts.HeaderTools store={store} />}</span>
-      <ThemeButton store={store} />
-      <button
-        type="button"
-        class="button desk-only"
-        aria-label="Keys"
-        title="Keys (?)"
-        onClick={() => {
-          isHelping.value = true;
-        }}
-      >
-        <Icon name="keys" />
-      </button>
+      <span class="header-tools">{parts !== null && <parts.HeaderTools store={store} isHelping={isHelping} />}</span>
     </header>
   );
 }
@@ -176,22 +163,5 @@ function Pill({ store }: { store: Store }) {
       <b>{FEED_LABELS[feed]}</b>
       {from !== null && <span data-age={Math.max(0, store.now.value - from)}>{age(store.now.value - from)}</span>}
     </span>
-  );
-}
-
-export function ThemeButton({ store }: { store: Store }) {
-  const theme = store.view.theme.value;
-  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system';
-  return (
-    <button
-      type="button"
-      class="button desk-only"
-      aria-label={`Theme: ${theme}; switch to ${next}`}
-      title={`Theme: ${theme} (t)`}
-      data-testid="theme"
-      onClick={() => store.view.setTheme(next)}
-    >
-      <Icon name={theme} />
-    </button>
   );
 }
