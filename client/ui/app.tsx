@@ -25,13 +25,7 @@ export function App({ store }: { store: Store }) {
 
   useEffect(() => followExtras(store), [store]);
 
-  useEffect(() => {
-    const onEscape = (): void => {
-      // A hovered row is put away as by a tap beside it.
-      document.dispatchEvent(new PointerEvent('pointerdown'));
-    };
-    return listenToKeys({ view: store.view, isPicking, isHelping, onEscape });
-  }, [store]);
+  useEffect(() => listenToKeys(isPicking, isHelping), []);
 
   useEffect(() => {
     // The root element carries the state for machines, whichever element they take for the root.

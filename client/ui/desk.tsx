@@ -9,10 +9,12 @@ import { CustomRange } from './customrange.tsx';
 import { Dialog } from './dialog.tsx';
 import { isTypingRange } from './later.tsx';
 import { listenToLaterKeys } from './laterkeys.ts';
+import { bindPageKeys } from './pagekeys.ts';
 import { Zooming } from './zoom.tsx';
 
 export function Desk({ store }: { store: Store }) {
   useEffect(listenToLaterKeys, []);
+  useEffect(() => bindPageKeys(store.view), [store]);
   return (
     <>
       <Zooming store={store} />

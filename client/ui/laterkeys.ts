@@ -1,5 +1,6 @@
 /** The keys of the parts that are loaded later: one place knows them all, so that the help sheet can list them. */
 import { signal } from '@preact/signals';
+import { isPageKey } from './keys.ts';
 
 /** A key and what it does, as the help sheet says it. */
 export interface LaterKey {
@@ -7,7 +8,9 @@ export interface LaterKey {
   readonly does: string;
 }
 
-interface Bound extends LaterKey {
+interface Bound {
+  readonly key: string;
+  readonly does: string | null;
   act(): void;
 }
 
@@ -15,20 +18,15 @@ const bound = signal<readonly Bound[]>([]);
 
 /** The keys that are bound at the moment, in the order of binding; a component that reads this follows it. */
 export function laterKeys(): readonly LaterKey[] {
-  return bound.value;
-}
-
-/** Whether a key press is the page's: nothing is being typed, no dialog is open, no modifier is held. */
-export function isPageKey(event: KeyboardEvent): boolean {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
-  if (document.querySelector('dialog[open]') !== null) return false;
-  return !(event.target instanceof HTMLElement && event.target.closest('input, textarea, select') !== null);
+  return bound.value.flatMap(({ key, does }) => (does === null ? [] : [{ key, does }]));
 }
 
 /**
  * Binds a key (`KeyboardEvent.key`, lower case). The newest binding of a key wins; the result takes this one back.
+ *
+ * @param does null: the help sheet tells of it by itself.
  */
-export function onKey(key: string, does: string, act: () => void): () => void {
+export function onKey(key: string, does: string | null, act: () => void): () => void {
   const own: Bound = { key, does, act };
   bound.value = [...bound.peek(), own];
   return () => {
@@ -42,7 +40,10 @@ export function listenToLaterKeys(): () => void {
     if (!isPageKey(event)) return;
     const found = bound.peek().findLast(({ key }) => key === event.key.toLowerCase());
     if (found === undefined) return;
-    event.preventDefault();
+    // A focused button's space is its own.
+    if (event.key === ' ' && event.target instanceof Element && event.target.closest('button, summary')) return;
+    // Others may put something away too.
+    if (event.key !== 'Escape') event.preventDefault();
     found.act();
   };
   document.addEventListener('keydown', onKeyDown);

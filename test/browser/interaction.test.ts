@@ -354,11 +354,15 @@ describe('the keyboard alone', () => {
           return dataset.testid ?? dataset.range ?? element?.getAttribute('aria-label') ?? '';
         });
       const reached: string[] = [];
-      for (let i = 0; i < 9; i += 1) {
+      await page.waitForSelector('[data-testid="theme"]');
+      for (let i = 0; i < 13; i += 1) {
         await page.keyboard.press('Tab');
         reached.push(await focused());
       }
-      expect(reached).toEqual(['symbol', '1h', '6h', '24h', '7d', 'refresh', 'clock', 'theme', 'Keys']);
+      expect(reached).toEqual([
+        ...['symbol', '1h', '6h', '24h', '7d', 'custom', 'refresh', 'clock'],
+        ...['overview-button', 'alerts-button', 'share', 'theme', 'Keys'],
+      ]);
 
       await page.keyboard.press('Enter');
       const keys = page.locator('[data-testid="keys"]');
