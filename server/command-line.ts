@@ -46,6 +46,7 @@ const COMMANDS: Readonly<Record<CommandName, Readonly<Record<string, FlagKind>>>
   serve: {
     host: 'value',
     port: 'value',
+    workers: 'value',
     debug: 'switch',
     demo: 'switch',
     'no-demo': 'switch',

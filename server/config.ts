@@ -40,6 +40,8 @@ export interface Limits {
 export type DemoConfig =
   | { readonly kind: 'off' }
   | { readonly kind: 'market' }
+  /** Another process on the same database writes them. */
+  | { readonly kind: 'elsewhere' }
   /** A recording of funding rates; `speed` in recorded seconds a second, null for the replay's own. */
   | { readonly kind: 'replay'; readonly file: string; readonly speed: number | null };
 
@@ -58,6 +60,8 @@ export type AccessConfig =
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Processes that serve behind the one port. */
+  readonly workers: number;
   readonly debug: boolean;
   readonly database: DatabaseConfig;
   readonly poolSize: number;
@@ -102,6 +106,7 @@ export function parseConfig(
   const config: Config = {
     host,
     port: read.value(SETTINGS.port),
+    workers: read.value(SETTINGS.workers),
     debug: read.value(SETTINGS.debug),
     database,
     poolSize: read.value(SETTINGS.poolSize),

@@ -12,7 +12,7 @@ import {
 } from './config.ts';
 import type { Finding } from './doctor/findings.ts';
 import { CodedError, messageOf } from './errors.ts';
-import { runUntilSignal } from './lifetime.ts';
+import { type Running, runUntilSignal } from './lifetime.ts';
 import { openLog } from './log.ts';
 import { explainListenError, requireFreePort } from './port.ts';
 import { packageVersion } from './root.ts';
@@ -49,19 +49,29 @@ async function main(): Promise<void> {
 async function serve(flags: Flags): Promise<void> {
   const config = configure(flags);
   const log = await openLog({ debug: config.debug, terminal: process.stderr.isTTY });
-  // Before the embedded database starts, which a second instance would do in vain.
-  await requireFreePort(config.host, config.port);
   // Imported here, because help and faults need not wait for all of it to load.
-  const { startService } = await import('./service.ts');
+  const workers = config.workers > 1 ? await import('./workers.ts') : null;
+  const isWorker = workers?.isWorker() === true;
+  // Before the embedded database starts, which a second instance would do in vain. A worker's port is the first process's.
+  const port = isWorker ? config.port : await requireFreePort(config.host, config.port);
+  const start = async (signal: AbortSignal): Promise<Running> => {
+    if (workers !== null && !isWorker) return workers.startWorkers({ ...config, port }, log, signal);
+    const { startService } = await import('./service.ts');
+    return startService(workers === null ? config : await workers.workerConfig(config), log, signal);
+  };
+  const ready = (address: string): void => {
+    if (workers !== null && isWorker) workers.reportReady(address);
+    else process.stdout.write(`AlphaPulse dashboard ready at ${address}\n`);
+  };
   await runUntilSignal(
     async (signal) => {
       try {
-        return await startService(config, log, signal);
+        return await start(signal);
       } catch (error) {
         throw explainListenError(error, config.host, config.port);
       }
     },
-    (address) => process.stdout.write(`AlphaPulse dashboard ready at ${address}\n`),
+    ready,
     log,
     process,
   );

@@ -6,13 +6,17 @@ import { CodedError } from './errors.ts';
 /**
  * Tries to listen at an address for a moment.
  *
+ * @returns the port: the one that was free where 0 was asked for.
  * @throws CodedError `port_in_use`, `port_forbidden` or `address_unknown`; whatever else `listen` meets as it is.
  */
-export async function requireFreePort(host: string, port: number): Promise<void> {
+export async function requireFreePort(host: string, port: number): Promise<number> {
   const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     probe.once('error', (error) => reject(explainListenError(error, host, port)));
-    probe.listen({ host, port }, () => probe.close(() => resolve()));
+    probe.listen({ host, port }, () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
   });
 }
 

@@ -5,14 +5,14 @@ import { type Frame, PROTOCOL_VERSION } from '../shared/protocol.ts';
 import { STREAM_LIST, STREAM_NAMES } from '../shared/streams.ts';
 import { buildApp } from './app.ts';
 import { systemClock } from './clock.ts';
-import type { Config, DatabaseConnection } from './config.ts';
+import type { Config } from './config.ts';
 import { CacheHits } from './db/cache-hits.ts';
 import { LateDatabase } from './db/database.ts';
-import type { EmbeddedDatabase } from './db/embedded.ts';
 import { KnownKeys } from './db/known-keys.ts';
 import { Retention } from './db/retention.ts';
 import { Hub } from './feed/hub.ts';
 import { Following } from './following.ts';
+import { openHome } from './home.ts';
 import { createAccess } from './http/auth.ts';
 import { readBuildId } from './http/pages.ts';
 import { prepareShared } from './http/text-frame.ts';
@@ -61,7 +61,8 @@ export async function startService(config: Config, log: Logger, signal?: AbortSi
 }
 
 async function start(config: Config, log: Logger, undo: Undo, signal: AbortSignal | undefined): Promise<Running> {
-  const connections = await connectionsOf(config, log, undo, signal);
+  const { close, ...connections } = await openHome(config, log, signal);
+  undo.add(close);
   signal?.throwIfAborted();
   const counters = new Counters();
   const { limits } = config;
@@ -106,7 +107,9 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   });
   undo.add(() => following.stop());
   // Before anything is followed, so that a week of made history does not pass through the feed.
-  if (config.demo.kind !== 'off') await startMarket(config.demo, { database, measured, log, undo, signal });
+  const { demo } = config;
+  if (demo.kind === 'market' || demo.kind === 'replay')
+    await startMarket(demo, { database, measured, log, undo, signal });
   signal?.throwIfAborted();
   await following.start();
   signal?.throwIfAborted();
@@ -122,6 +125,7 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   const version = packageVersion();
   const clientDir = join(packageRoot(), 'dist', 'client');
   const build = readBuildId(clientDir);
+  if (config.workers > 1) telemetry.join((await import('./workers.ts')).scrapeAll);
   telemetry.follow({ counters, hub, status: following, pool: () => database.usage, version, build });
   const app = await buildApp({
     telemetry,
@@ -168,7 +172,7 @@ function helloFrame(
 
 /** Runs the demo market on the database that is followed; what it reports of the server is measured. */
 async function startMarket(
-  demo: Exclude<Config['demo'], { kind: 'off' }>,
+  demo: Extract<Config['demo'], { kind: 'market' | 'replay' }>,
   {
     database,
     measured,
@@ -210,32 +214,4 @@ async function startMarket(
   });
   filling = false;
   undo.add(stop);
-}
-
-/** The configured database, or the embedded one: started, migrated and, for the demo, filled. */
-async function connectionsOf(
-  config: Config,
-  log: Logger,
-  undo: Undo,
-  signal: AbortSignal | undefined,
-): Promise<{ connection: DatabaseConnection; listen: DatabaseConnection }> {
-  if (config.database.kind === 'external') return config.database;
-  const { dataDir } = config.database;
-  // Imported here, because who brings a database keeps none of it in memory.
-  const [{ startEmbedded }, { migrate }] = await Promise.all([import('./db/embedded.ts'), import('./db/migrate.ts')]);
-  const embedded = await startEmbedded({
-    // A recording's rates and the simulated market's do not belong into the same tables.
-    dataDir: config.demo.kind === 'replay' ? join(dataDir, 'replay') : dataDir,
-    log,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  undo.add(() => embedded.stop());
-  signal?.throwIfAborted();
-  await migrate({ connection: embedded.connection, report: (line) => log.debug(line) });
-  const connection = plain(embedded);
-  return { connection, listen: connection };
-}
-
-function plain({ connection: { host, port, user, password, database } }: EmbeddedDatabase): DatabaseConnection {
-  return { host, port, user, password, database, ssl: false, tlsIfOffered: false };
 }

@@ -2,7 +2,15 @@
  * The server's figures for Prometheus: what it counts, how long rows take to be pushed, and how it stands, gathered when
  * they are asked for. Names begin with `alphapulse_`; times are seconds, sizes bytes.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  type Aggregator,
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  Registry,
+} from 'prom-client';
 import { columnsOf, STREAM_NAMES, STREAMS, type StreamName } from '../shared/streams.ts';
 import type { Hub } from './feed/hub.ts';
 import type { Batch } from './feed/ports.ts';
@@ -35,6 +43,11 @@ export class Telemetry {
   readonly #rows: Counter<'stream' | 'via'>;
   readonly #totals = new Map<string, Counter>();
   #counters: Counters | null = null;
+  #gather = (): Promise<string> => {
+    // Named here already, or those counted for the first time would be told at the next scrape only.
+    this.#refresh();
+    return this.#registry.metrics();
+  };
 
   constructor() {
     const registers = [this.#registry];
@@ -73,12 +86,17 @@ export class Telemetry {
       name: `${PREFIX}build_info`,
       help: 'The version of the software and the build of its page; always 1',
       labelNames: ['version', 'build'],
+      aggregator: 'first',
       registers,
+      // Read first, so that what is counted since is told too.
+      collect: () => this.#refresh(),
     }).set({ version: sources.version, build: sources.build }, 1);
-    const gauge = (name: string, help: string, read: () => number): void => {
+    // Of several workers: the sum, or what the worst of them says.
+    const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = 'sum'): void => {
       new Gauge({
         name: PREFIX + name,
         help,
+        aggregator,
         registers,
         collect() {
           this.set(read());
@@ -90,11 +108,13 @@ export class Telemetry {
       help: string,
       label: L,
       read: () => Readonly<Record<string, number | null>>,
+      aggregator: Aggregator = 'sum',
     ): void => {
       new Gauge({
         name: PREFIX + name,
         help,
         labelNames: [label],
+        aggregator,
         registers,
         collect() {
           this.reset();
@@ -103,8 +123,8 @@ export class Telemetry {
       });
     };
     const { hub, status, pool } = sources;
-    gauge('database_up', '1 while the database is reached', () => Number(status.database === 'up'));
-    gauge('doorbell_up', '1 while notifications arrive', () => Number(status.doorbell === 'up'));
+    gauge('database_up', '1 while the database is reached', () => Number(status.database === 'up'), 'min');
+    gauge('doorbell_up', '1 while notifications arrive', () => Number(status.doorbell === 'up'), 'min');
     gauge('clients', 'Connections of the feed', () => hub.clients);
     gauge('clients_behind', 'Connections that something waits for', () => hub.usage().clients_behind);
     gauge('unacknowledged_bytes', 'Sent to clients and not acknowledged', () => hub.usage().unacknowledged_bytes);
@@ -115,17 +135,37 @@ export class Telemetry {
       return { hit: hits, miss: misses };
     });
     byLabel('pool_connections', 'Connections to the database that are read through', 'state', () => ({ ...pool() }));
-    byLabel('stream_up', '1 while a stream is live', 'stream', () =>
-      perStream((name) => Number(status.stream(name).state === 'live')),
+    byLabel(
+      'stream_up',
+      '1 while a stream is live',
+      'stream',
+      () => perStream((name) => Number(status.stream(name).state === 'live')),
+      'min',
     );
-    byLabel('stream_newest_age_seconds', 'Since a stream’s newest row arrived', 'stream', () =>
-      perStream((name) => seconds(status.newestAgeMs(name))),
+    byLabel(
+      'stream_newest_age_seconds',
+      'Since a stream’s newest row arrived',
+      'stream',
+      () => perStream((name) => seconds(status.newestAgeMs(name))),
+      'min',
     );
     byLabel('log_bytes', 'Frames kept for clients that resume', 'stream', () => logs(hub, ({ bytes }) => bytes));
-    byLabel('log_age_seconds', 'Age of the oldest frame that is kept', 'stream', () =>
-      logs(hub, ({ age_ms }) => seconds(age_ms)),
+    byLabel(
+      'log_age_seconds',
+      'Age of the oldest frame that is kept',
+      'stream',
+      () => logs(hub, ({ age_ms }) => seconds(age_ms)),
+      'max',
     );
     this.#counters = sources.counters;
+  }
+
+  /** Joins the other workers of a server: figures are those of all of them, as `gather` brings them. */
+  join(gather: () => Promise<string>): void {
+    AggregatorRegistry.setRegistries([this.#registry]);
+    // Made for its listener, which answers the first process.
+    new AggregatorRegistry();
+    this.#gather = gather;
   }
 
   get contentType(): string {
@@ -134,6 +174,10 @@ export class Telemetry {
 
   /** Everything in Prometheus' text format. */
   async read(): Promise<string> {
+    return this.#gather();
+  }
+
+  #refresh(): void {
     for (const [name, total] of Object.entries(this.#counters?.read() ?? {})) {
       const counter =
         this.#totals.get(name) ?? new Counter({ name: PREFIX + name, help: helpOf(name), registers: [this.#registry] });
@@ -141,7 +185,6 @@ export class Telemetry {
       counter.reset();
       counter.inc(total);
     }
-    return this.#registry.metrics();
   }
 }
 

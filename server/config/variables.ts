@@ -114,6 +114,13 @@ export const SETTINGS = {
 
   host: preset('DASHBOARD_HOST', kind.hostName, '127.0.0.1', 'address to listen at', { flag: 'host' }),
   port: preset('DASHBOARD_PORT', whole(0, 65_535), '8050', 'port to listen at, 0 for any free one', { flag: 'port' }),
+  workers: preset(
+    'DASHBOARD_WORKERS',
+    whole(1, 256),
+    '1',
+    'processes that serve, for machines with several cores; each has a pool and limits of its own',
+    { flag: 'workers' },
+  ),
   debug: preset('DASHBOARD_DEBUG', kind.bool, 'false', 'debug logs', { flag: 'debug' }),
   tick: preset(
     'DASHBOARD_TICK_SECONDS',

@@ -39,6 +39,7 @@ describe('defaults', () => {
     expect(config).toMatchObject({
       host: '127.0.0.1',
       port: 8050,
+      workers: 1,
       debug: false,
       database: { kind: 'embedded', dataDir: '.alphapulse' },
       poolSize: 8,
