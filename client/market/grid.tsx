@@ -41,6 +41,8 @@ export function Grid({ store, link, scene, size, theme, isStill, isWall, onUse, 
   const hovered = useSignal<Identity | null>(null);
   /** Whether the focus came by keys, which is when it is to be seen. */
   const isFocused = useSignal(false);
+  /** Whether a key moved it, which is when its cell's figures are asked for: a page that has just opened covers no cells with them. */
+  const isKeyed = useSignal(false);
   const top = useSignal(0);
   const id = useId();
   const painter = useRef<GridPainter | null>(null);
@@ -76,7 +78,7 @@ export function Grid({ store, link, scene, size, theme, isStill, isWall, onUse, 
   const activeIndex = useComputed(() => Math.max(0, indexOf(scene.value, active.value)));
 
   const shown = useComputed(() => {
-    const wanted = hovered.value ?? (isFocused.value ? identityAt(activeIndex.value) : null);
+    const wanted = hovered.value ?? (isFocused.value && isKeyed.value ? identityAt(activeIndex.value) : null);
     const index = indexOf(scene.value, wanted);
     return index < 0 ? null : index;
   });
@@ -105,6 +107,7 @@ export function Grid({ store, link, scene, size, theme, isStill, isWall, onUse, 
       const next = isFocused.peek() ? layout.move(activeIndex.peek(), event.key, page) : activeIndex.peek();
       hovered.value = null;
       isFocused.value = true;
+      isKeyed.value = true;
       active.value = identityAt(next);
       reveal(next);
     } else if (event.key === 'Enter' || event.key === ' ') {
@@ -148,6 +151,7 @@ export function Grid({ store, link, scene, size, theme, isStill, isWall, onUse, 
       }}
       onBlur={() => {
         isFocused.value = false;
+        isKeyed.value = false;
       }}
       onScroll={(event) => {
         top.value = event.currentTarget.scrollTop;
