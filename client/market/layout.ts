@@ -210,6 +210,32 @@ export function fittingTier(counts: readonly number[], hasHeadings: boolean, wid
   return TIERS.small;
 }
 
+/** Largest cells of a wall, as a multiple of its least, and the steps in which they are tried. */
+const WALL_MOST = 5;
+const WALL_STEP = 0.05;
+/** A wall's cells are stretched to fill its height, but no further than this. */
+const WALL_STRETCH = 1.4;
+
+/** A wall's cells: as large as lets all of them be seen at once, and never smaller than is read from five metres. */
+export function wallTier(counts: readonly number[], hasHeadings: boolean, width: number, height: number): Tier {
+  const { wall } = TIERS;
+  for (let scale = WALL_MOST; scale > 1; scale -= WALL_STEP) {
+    const tier: Tier = {
+      name: 'wall',
+      width: Math.round(wall.width * scale),
+      height: Math.round(wall.height * scale),
+      nameSize: Math.round(wall.nameSize * scale),
+      valueSize: Math.round(wall.valueSize * scale),
+      inset: Math.round(wall.inset * scale),
+    };
+    const layout = new GridLayout(counts, hasHeadings, width, tier);
+    if (layout.height > height) continue;
+    const spare = Math.floor((height - layout.height) / Math.max(1, layout.rows));
+    return { ...tier, height: Math.min(tier.height + spare, Math.round(tier.height * WALL_STRETCH)) };
+  }
+  return wall;
+}
+
 /** How many cells of each section are shown where nothing scrolls: whole rows, from the top, as far as the height reaches; 0 where its heading has no room either. */
 export function countsWithin(
   counts: readonly number[],

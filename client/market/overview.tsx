@@ -10,7 +10,7 @@ import { GROUPS, type OverviewChoice, SORTS, USUAL_CHOICE } from './choice.ts';
 import { Lost, lostFrom, Nothing, OffStreams, StatePill } from './condition.tsx';
 import { Controls, Search } from './controls.tsx';
 import { Grid } from './grid.tsx';
-import { countsWithin, fittingTier, GridLayout, TIERS } from './layout.ts';
+import { countsWithin, fittingTier, GridLayout, TIERS, wallTier } from './layout.ts';
 import { Legend } from './legend.tsx';
 import { List } from './list.tsx';
 import { marketOf } from './page.ts';
@@ -37,7 +37,13 @@ function sceneOf({ sections, limit }: Arrangement, choice: OverviewChoice, size:
   const hasTitles = sections.some(({ title }) => title !== null);
   const counts = sections.map(({ items }) => items.length);
   const { layout } = choice;
-  const fixed = isWall ? TIERS.wall : layout === 'large' ? TIERS.large : layout === 'small' ? TIERS.small : null;
+  const fixed = isWall
+    ? wallTier(counts, hasTitles, size.width, size.height)
+    : layout === 'large'
+      ? TIERS.large
+      : layout === 'small'
+        ? TIERS.small
+        : null;
   const tier = fixed ?? fittingTier(counts, hasTitles, size.width, size.height);
   const within = isWall ? countsWithin(counts, hasTitles, size, tier) : counts;
   const shown = sections.flatMap(({ title, items }, index) => {

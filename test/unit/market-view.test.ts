@@ -13,7 +13,7 @@ import {
   USUAL_CHOICE,
 } from '../../client/market/choice.ts';
 import { bucketsFor } from '../../client/market/connection.ts';
-import { countsWithin, fittingTier, GridLayout, TIERS } from '../../client/market/layout.ts';
+import { countsWithin, fittingTier, GridLayout, TIERS, wallTier } from '../../client/market/layout.ts';
 import { FLASH_MS, flashOf, lookOf, STILL_FLASH_MS, sameLook } from '../../client/market/look.ts';
 import type { HourSummary } from '../../client/market/marks.ts';
 import { blankRow, type MarketRow } from '../../client/market/model.ts';
@@ -302,6 +302,23 @@ describe('cells', () => {
     expect(layout.height).toBeLessThanOrEqual(size.height);
     expect(counts).toEqual([70, 0]);
     expect(countsWithin([3, 100], true, size, TIERS.wall)).toEqual([3, 56]);
+  });
+
+  test.each([1, 5, 26, 60, 200])('of a wall are as large as lets %i of them be seen, and fill it', (count) => {
+    for (const [width, height] of [
+      [1888, 940],
+      [3800, 1900],
+    ] as const) {
+      const tier = wallTier([count], false, width, height);
+      const layout = new GridLayout([count], false, width, tier);
+      expect(tier.valueSize).toBeGreaterThanOrEqual(TIERS.wall.valueSize);
+      if (tier === TIERS.wall) continue;
+      expect(layout.height).toBeLessThanOrEqual(height);
+      // Larger ones would not be seen all at once, or are as large as any.
+      const isLargest = tier.nameSize >= 5 * TIERS.wall.nameSize;
+      const larger = { ...tier, width: tier.width + 0.1 * TIERS.wall.width, height: tier.height * 1.1 };
+      expect(isLargest || new GridLayout([count], false, width, larger).height > 0.7 * height).toBe(true);
+    }
   });
 });
 
