@@ -77,7 +77,9 @@ export function framed(store: Store, view: StreamView, columns?: number): Framed
   const { bucketMs } = view;
   const ahead = lead(view, store.now.peek());
   const to = edgeAfter(store.viewNow.peek() + ahead, bucketMs);
-  const span = spanOf(to, bucketMs, columns ?? Math.ceil(RANGE_MS[view.range] / bucketMs));
+  // Until rows come that were asked for by this width, so many columns may be less than the range: what is not in it would
+  // be no reason for a pane, and without panes a chart never learns its width.
+  const span = spanOf(to, bucketMs, Math.max(columns ?? 0, Math.ceil(RANGE_MS[view.range] / bucketMs)));
   return { view: until(view, span.to, columns === undefined ? undefined : span.from), span, ahead };
 }
 
