@@ -98,10 +98,17 @@ function indexes(found: StreamInspection, table: TableFacts): readonly Finding[]
         stream,
         'index_invalid',
         `the index ${name} is invalid: writers pay for it, and nobody can read by it`,
-        `reindex index concurrently ${schema}.${name}`,
+        anew(table, `${schema}.${name}`),
       ),
     );
   return [...missing, ...invalid];
+}
+
+/** How an index that is nobody's but its owner's becomes valid. TimescaleDB makes none of a hypertable valid by REINDEX. */
+function anew({ hypertable }: TableFacts, index: string): string {
+  return hypertable
+    ? `select pg_get_indexdef('${index}'::regclass), then drop index ${index}, then run what the first answered`
+    : `reindex index concurrently ${index}`;
 }
 
 function cutOff(table: TableFacts, name: string): string {

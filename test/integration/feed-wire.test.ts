@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { type Dashboard, startDashboard } from '../support/dashboard.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { type RawMessage, RawWebSocket } from '../support/raw-websocket.ts';
+import { BEFORE_ALL } from '../support/timescale.ts';
 
 const DEFLATE = { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_no_context_takeover' };
 const DOCUMENT_LIMIT = 16_384;
@@ -99,7 +100,7 @@ describe('numbers', () => {
     const before = await refusedRows();
     const client = await subscribed({ stream: 'funding_rates', keys: ['NEVER'] });
     await writer.query(insertRate, ['infinity', 'NEVER', '1', null]);
-    await writer.query(insertRate, ['-infinity', 'NEVER', '2', null]);
+    await writer.query(insertRate, [BEFORE_ALL, 'NEVER', '2', null]);
     await writer.query(insertRate, [new Date(), 'NEVER', '3', null]);
     await deltas(client, 1);
     expect(client.frames.flatMap((frame) => (frame.type === 'delta' ? frame.rows : []))).toMatchObject([

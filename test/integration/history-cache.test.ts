@@ -20,9 +20,11 @@ import { startDashboard } from '../support/dashboard.ts';
 import { FeedSocket } from '../support/feed-socket.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { pick, seeded, seeds, withSeed } from '../support/random.ts';
+import { HYPERTABLES, makeChunks } from '../support/timescale.ts';
 
 const FILE = 'test/integration/history-cache.test.ts';
 const STEPS = 40;
+const HOUR_MS = 3_600_000;
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -58,7 +60,7 @@ class Followed {
   }
 
   static async begin(stream: StreamDeclaration): Promise<Followed> {
-    const options = { reads: pool, runs: new Runs(), partitioned: false, refused: () => undefined };
+    const options = { reads: pool, runs: new Runs(), partitioned: HYPERTABLES, refused: () => undefined };
     const changes = new SnapshotLog(pool, stream, options);
     return new Followed(stream, changes, (await changes.begin()).position);
   }
@@ -150,6 +152,7 @@ describe('history that is kept', () => {
         const random = seeded(seed);
         const stream = STREAM_LIST[seed % STREAM_LIST.length] ?? pick(random, STREAM_LIST);
         await pool.query(`truncate ${stream.table}`);
+        await makeChunks(pool, stream.table, Date.now() - 4 * HOUR_MS, Date.now() + HOUR_MS);
         const followed = await Followed.begin(stream);
         const pictures = [randomPicture(random), randomPicture(random)];
         await write(followed, random, Math.floor(random() * 200), 1);

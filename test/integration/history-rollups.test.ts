@@ -14,6 +14,7 @@ import { STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { pick, seeded, seeds, withSeed } from '../support/random.ts';
 import { AT_ONCE, settle, settled } from '../support/rollups.ts';
+import { HYPERTABLES, makeChunks } from '../support/timescale.ts';
 
 const FILE = 'test/integration/history-rollups.test.ts';
 const NOW = Math.floor(Date.now() / HOUR_MS) * HOUR_MS + 1_234_567;
@@ -130,7 +131,9 @@ describe('history through rollups', () => {
       (NOW - 1.5 * DAY) / 1000,
     ]);
     const rest = await compare(STREAMS.system_metrics, WEEK);
-    expect(rest).toBeGreaterThan(20);
+    // Of hypertables nobody is told which rows were deleted: no pack is believed until it is made again.
+    if (HYPERTABLES) expect(rest).toBe(0);
+    else expect(rest).toBeGreaterThan(20);
     expect(rest).toBeLessThan(packed);
     await settled(client, STREAMS.system_metrics);
     expect(await compare(STREAMS.system_metrics, WEEK)).toBe(packed);
@@ -150,11 +153,12 @@ describe('history through rollups', () => {
     for (const seed of seeds(1, [3]))
       await withSeed(seed, FILE, async () => {
         await client.query('truncate system_metrics');
+        await makeChunks(client, 'system_metrics', NOW - 4 * DAY, NOW + 2 * DAY);
         const random = seeded(seed);
         const open = await db.connect();
         let isOpen = false;
         let packed = 0;
-        const rollup = new StreamRollup(STREAMS.system_metrics, AT_ONCE);
+        const rollup = new StreamRollup(STREAMS.system_metrics, AT_ONCE, HYPERTABLES);
         const somewhere = (): number => NOW - Math.floor(random() * 3 * DAY);
         const some = async (on: pg.Client): Promise<void> => {
           const span = pick(random, [1000, HOUR_MS / 3, HOUR_MS, DAY]);
@@ -173,7 +177,8 @@ describe('history through rollups', () => {
           } else if (dice < 0.55) {
             await client.query(
               'update system_metrics set metric_value = -metric_value, "timestamp" = "timestamp" - $2 * interval \'1 minute\' where id % 500 = $1',
-              [Math.floor(random() * 500), Math.floor(random() * 200)],
+              // TimescaleDB refuses to move a row to another chunk.
+              [Math.floor(random() * 500), HYPERTABLES ? 0 : Math.floor(random() * 200)],
             );
           } else if (dice < 0.75) await rollup.step(client);
           else if (dice < 0.8) await settle(client, rollup);

@@ -7,6 +7,7 @@ import type { Frame } from '../../shared/protocol.ts';
 import { STREAM_LIST, STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
 import { readFrames } from '../support/history.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
+import { BEFORE_ALL } from '../support/timescale.ts';
 
 const HOUR = 3_600_000;
 const NOW = Date.UTC(2026, 0, 15, 12, 30, 20);
@@ -122,7 +123,7 @@ describe('what a snapshot holds', () => {
   it('F8 leaves out rows whose timestamp is infinite', async () => {
     await metric(-1000, 1);
     await client.query(
-      `insert into system_metrics ("timestamp", metric_name, metric_value) values ('infinity', 'latency', 2), ('-infinity', 'latency', 3)`,
+      `insert into system_metrics ("timestamp", metric_name, metric_value) values ('infinity', 'latency', 2), ('${BEFORE_ALL}', 'latency', 3)`,
     );
     for (const range of [WINDOW, { kind: 'latest' } as const]) {
       expect((await only(STREAMS.system_metrics, { range })).series[0]?.columns.metric_value).toEqual([1]);

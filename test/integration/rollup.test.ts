@@ -7,6 +7,7 @@ import { HOUR_MS } from '../../server/db/rollup/tables.ts';
 import { STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { AT_ONCE, type Compared, comparePacks, settle, settled } from '../support/rollups.ts';
+import { HYPERTABLES } from '../support/timescale.ts';
 
 const METRICS = STREAMS.system_metrics;
 /** The beginning of an hour two days ago. */
@@ -175,9 +176,11 @@ describe('what happens to the rows afterwards', () => {
   });
 
   it('UPDATE and DELETE: a note takes the hours out in the same transaction, and they are packed again', async () => {
+    // TimescaleDB refuses to move a row to another chunk.
+    const [moved, by] = HYPERTABLES ? ['metric_unit', `'ms'`] : ['"timestamp"', `"timestamp" - interval '1 hour'`];
     for (const sql of [
       `update system_metrics set metric_value = metric_value + 1 where metric_name = 'cpu' and id % 100 = 3`,
-      `update system_metrics set "timestamp" = "timestamp" - interval '1 hour' where metric_name = 'memory' and id % 7 = 3`,
+      `update system_metrics set ${moved} = ${by} where metric_name = 'memory' and id % 7 = 3`,
       `delete from system_metrics where metric_name = 'cpu' and id % 3 = 0`,
       `delete from system_metrics where metric_name = 'memory'`,
     ]) {
@@ -204,7 +207,8 @@ describe('what happens to the rows afterwards', () => {
 
   it('statements that touch no row leave no note, nor do those of the retention', async () => {
     await client.query('update system_metrics set metric_value = 1 where false');
-    await client.query('delete from system_metrics where false');
+    // Of hypertables nobody is told which rows were deleted, nor that none was.
+    if (!HYPERTABLES) await client.query('delete from system_metrics where false');
     await client.query(
       `insert into system_metrics (id, "timestamp", metric_name, metric_value) select id, "timestamp", metric_name, 0
        from system_metrics limit 1 on conflict do nothing`,
@@ -219,7 +223,7 @@ describe('what happens to the rows afterwards', () => {
   it('an upsert that changes a row leaves one', async () => {
     await client.query(
       `insert into system_metrics (id, "timestamp", metric_name, metric_value) select id, "timestamp", metric_name, 0
-       from system_metrics limit 1 on conflict (id) do update set metric_value = 123`,
+       from system_metrics limit 1 on conflict (id${HYPERTABLES ? ', "timestamp"' : ''}) do update set metric_value = 123`,
     );
     expect(await count('rollup_rewrites')).toBe(1);
     await comparePacks(client, METRICS);
@@ -244,7 +248,8 @@ describe('what happens to the rows afterwards', () => {
       `insert into anomalies ("timestamp", symbol, data_type, value, z_score) values (now(), 'A/B', 'x', 1, 2)`,
     );
     await client.query('update anomalies set value = 2');
-    await client.query('delete from anomalies where false');
+    // Of hypertables this one would ring as well, for the trigger does not see that no row was deleted.
+    if (!HYPERTABLES) await client.query('delete from anomalies where false');
     await client.query('delete from system_metrics where id % 2 = 0');
     await vi.waitFor(() => expect(heard).toEqual(['anomalies', 'rewritten:anomalies', 'rewritten:system_metrics']));
     expect(await count('rollup_rewrites')).toBe(1);

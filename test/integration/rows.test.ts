@@ -7,6 +7,7 @@ import { STREAM_LIST } from '../../shared/streams.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { pick, seeded, seeds, withSeed } from '../support/random.ts';
 import { type RestApp, restApp } from '../support/rest.ts';
+import { BEFORE_ALL, HYPERTABLES } from '../support/timescale.ts';
 
 const FILE = 'test/integration/rows.test.ts';
 const NOW = Date.UTC(2026, 0, 15, 12, 30, 20);
@@ -194,7 +195,7 @@ describe('a page', () => {
     await client.query('alter table performance_metrics alter column strategy_id drop not null');
     await client.query(
       `insert into performance_metrics ("timestamp", symbol, strategy_id, pnl)
-       values (now(), 'A', null, 1), (now(), 'A', 's', 2), ('infinity', 'A', 's', 3), ('-infinity', 'A', null, 4)`,
+       values (now(), 'A', null, 1), (now(), 'A', 's', 2), ('infinity', 'A', 's', 3), ('${BEFORE_ALL}', 'A', null, 4)`,
     );
     const rows = await pages('/api/streams/performance_metrics/rows?limit=1');
     expect(rows.map(({ pnl }) => pnl)).toEqual([2, 1]);
@@ -219,7 +220,7 @@ describe('a page', () => {
     expect(await pages('/api/streams/system_metrics/rows?limit=4')).toHaveLength(30);
     await client.query('delete from system_metrics where id is null');
     await client.query('truncate system_metrics');
-    await client.query('alter table system_metrics add primary key (id)');
+    await client.query(`alter table system_metrics add primary key (id${HYPERTABLES ? ', "timestamp"' : ''})`);
   });
 
   it('F8 keeps digits and has documents whole, as many as fit into memory at a time', async () => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, vi } from 'vitest';
 import type {} from './global-setup.ts';
+import { HYPERTABLES } from './timescale.ts';
 
 export { type FieldShape, fieldSchema } from './field-schema.ts';
 export { type PrivateServer, startServer } from './server.ts';
@@ -89,7 +90,7 @@ async function ensureTemplate(admin: pg.Client, server: TestDatabase['config'], 
     const draft = `${template}_draft`;
     await admin.query(`drop database if exists ${draft} with (force)`);
     await create(admin, draft, 'template0');
-    if (process.env.TEST_HYPERTABLES) await withTimescale({ ...server, database: draft });
+    if (HYPERTABLES) await withTimescale({ ...server, database: draft });
     const { migrate } = await import('../../server/db/migrate.ts');
     await migrate({ connection: { ...server, database: draft }, report: () => undefined });
     await noConnections(admin, draft);

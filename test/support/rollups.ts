@@ -13,6 +13,12 @@ import type { StreamDeclaration } from '../../shared/streams.ts';
 /** No hour and no line waits. */
 export const AT_ONCE = { settledMs: 0, quietMs: 0, windowMs: 8 * 24 * HOUR_MS, rowsAtOnce: 150_000, rest: 1 } as const;
 
+/** Whether a table has chunks or partitions, as a server asks it before it keeps rollups. */
+async function hasParts(client: pg.Client, { table }: StreamDeclaration): Promise<boolean> {
+  const { rowCount } = await client.query('select from pg_inherits where inhparent = to_regclass($1) limit 1', [table]);
+  return rowCount === 1;
+}
+
 /** Steps until nothing is left to do. */
 export async function settle(client: pg.Client, rollup: StreamRollup): Promise<void> {
   for (let steps = 0; steps < 500; steps += 1) {
@@ -24,7 +30,7 @@ export async function settle(client: pg.Client, rollup: StreamRollup): Promise<v
 
 /** Settled rollups of a stream, by a maintainer that keeps nothing in memory from before. */
 export async function settled(client: pg.Client, stream: StreamDeclaration): Promise<void> {
-  await settle(client, new StreamRollup(stream, AT_ONCE));
+  await settle(client, new StreamRollup(stream, AT_ONCE, await hasParts(client, stream)));
 }
 
 interface RawLine {

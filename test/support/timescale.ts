@@ -1,7 +1,17 @@
 /** TimescaleDB where the server of the tests has it: whether it does, and the field's tables as hypertables. */
 import pg from 'pg';
 import { inject } from 'vitest';
+import type { Queryable } from '../../server/db/queryable.ts';
 import type {} from './global-setup.ts';
+
+/**
+ * Whether migrations of this run make hypertables (see postgres.ts). For `it.skipIf`: what is true of plain tables alone is
+ * told as skipped, by name, where they are none.
+ */
+export const HYPERTABLES = (process.env.TEST_HYPERTABLES ?? '') !== '';
+
+/** An infinite time that a table can hold: TimescaleDB has no chunk for the one before all others. */
+export const BEFORE_ALL = HYPERTABLES ? 'infinity' : '-infinity';
 
 /** For `describe.skipIf`: the cases are told as skipped, by name, on a server without TimescaleDB. */
 export async function hasTimescale(): Promise<boolean> {
@@ -25,6 +35,20 @@ export async function makeHypertables(client: pg.Client, tables: readonly string
       [table],
     );
   }
+}
+
+/**
+ * Makes the one-hour chunks of a time (epoch ms) where tables are hypertables. Whoever makes one in a transaction that stays
+ * open has everybody wait who needs another; tests whose transactions take turns would never go on.
+ */
+export async function makeChunks(db: Queryable, table: string, from: number, to: number): Promise<void> {
+  if (!HYPERTABLES) return;
+  await db.query(
+    `select _timescaledb_functions.create_chunk($1::regclass,
+       jsonb_build_object('timestamp', jsonb_build_array(hour * 3600000000, (hour + 1) * 3600000000)))
+     from generate_series($2::bigint, $3::bigint) hour`,
+    [table, Math.floor(from / 3_600_000), Math.floor(to / 3_600_000)],
+  );
 }
 
 /** Lets a hypertable be compressed by `segmentBy`, and compresses the chunks that are older than `age`. */
