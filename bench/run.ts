@@ -7,14 +7,18 @@ import { packageRoot } from '../server/root.ts';
 /** By name, what each one measures. */
 const BENCHMARKS = {
   fanout: 'one row to up to 10,000 clients, beside raw sockets',
+  hits: 'what history takes that is in memory, over a connection and in the core alone',
   history: 'how long the past of a chart takes to read, and whether it is right',
   latency: 'from INSERT to frame, beside a bare LISTEN',
   migrate: 'how long writers wait while a database is migrated',
+  overview: 'how busy the overview of a thousand symbols keeps the page',
+  page: 'the first view, the first chart, from commit to pixel, and how busy the page is, beside bare uPlot and Plotly',
   'page-memory': 'what a page weighs that stays open, and whether it still shows what a fresh one does',
   producers: 'throughput of writers with and without the dashboard',
   rollups: 'what it costs to bring the dashboard to a large database that is written to',
   rows: 'pages of rows, CSV with the memory of the server, and lists of keys',
   slow: 'clients that read slowly or not at all, and what others notice of them',
+  soak: 'pages that stay open through millions of rows and through restarts',
   storm: 'thousands of clients that come back at once',
 } as const;
 
