@@ -315,8 +315,8 @@ ${compared.differences.slice(0, 20).join('\n')}
 ## Frames
 
 A snapshot's frame in kB, as it is and on the wire of a client that negotiated compression (aims: 150 and 15); then ms from a
-subscription to its snapshot over an open connection: the first of another key, those that follow for one key (p50 / p95 / longest),
-and the round trip of a ping as the floor (aim for a hit: under 1 ms).
+subscription to its snapshot over an open connection: the first of another key, those that follow for one key (p50 / p95 / longest; a
+storm, which is given one history without a look: what others wait for is in [hits](hits.md)), and the round trip of a ping as the floor.
 
 ${table(['chart', 'range', 'kB', 'kB compressed'], wire.frames)}
 
