@@ -9,6 +9,7 @@ import { parseSnapshot } from '../../server/feed/position.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { seeded, seeds, withSeed } from '../support/random.ts';
+import { makeChunks } from '../support/timescale.ts';
 
 const FILE = 'test/integration/table-past.test.ts';
 
@@ -20,6 +21,7 @@ let runs: Runs;
 beforeAll(async () => {
   database = await freshDatabase({ migrated: true });
   pool = new pg.Pool({ ...database.config, max: 2 });
+  await makeChunks(pool, 'system_metrics', 1_700_000_000_000, 1_700_000_000_000);
   runs = new Runs();
   past = new TablePast(pool, STREAMS.system_metrics, runs);
 });
