@@ -250,7 +250,7 @@ describe('the wall, with nobody near', { timeout: 180_000 }, () => {
           socket.send(isDeployed ? String(text).replace(/"build":"[^"]*"/, '"build":"another"') : text),
         );
       });
-      await page.route(/\/assets\/index/, async (route) => {
+      await page.route(/\/assets\/first/, async (route) => {
         if (!isDeployed || isWhole) return route.continue();
         refused += 1;
         return route.fulfill({ status: 404, body: 'not there yet' });
