@@ -62,6 +62,8 @@ export function openLens(store: Store, world: World = BROWSER): OpenLens {
       part.detail.clear();
       past += part.detail.version;
       parts.delete(name);
+      // What stood here may have been what kept the whole from being loaded. Not within the effect that drops it.
+      queueMicrotask(deps.onState);
     }
   }
   function of(stream: StreamName): Detail[] {

@@ -42,11 +42,12 @@ it('needs the token that all reading needs', async () => {
   expect((await fetch(`${dashboard.url}/metrics`)).status).toBe(401);
 });
 
-it('times every row that was rung for, and tells those that only the tick found', async () => {
+it('times every row but those that only the tick found, and tells how many these are', async () => {
   const feed = await FeedSocket.open(`${dashboard.feedUrl}?token=s-1`);
   await feed.subscribe({ id: 'a', stream: 'anomalies' });
   await insert(7);
   await feed.until(() => feed.deltaIds().length === 7);
+  // Without a ring the tick finds them, or the pump, which looks by itself for a while after one.
   await client.query('alter table anomalies disable trigger user');
   await insert(3);
   await feed.until(() => feed.deltaIds().length === 10);
@@ -54,7 +55,6 @@ it('times every row that was rung for, and tells those that only the tick found'
   const rows = (via: string): number =>
     samples.get(`alphapulse_stream_rows_total{stream="anomalies",via="${via}"}`) ?? 0;
   expect(rows('notify') + rows('tick')).toBe(10);
-  expect(rows('tick')).toBeGreaterThanOrEqual(3);
   expect(samples.get('alphapulse_push_latency_seconds_count{stream="anomalies"}') ?? 0).toBe(rows('notify'));
   expect(samples.get('alphapulse_push_latency_seconds_sum{stream="anomalies"}') ?? 0).toBeGreaterThanOrEqual(0);
   expect(samples.get('alphapulse_tick_rows_total') ?? 0).toBe(rows('tick'));
