@@ -64,10 +64,8 @@ const over = (page: Page, stream: string) => page.locator(`[data-stream="${strea
 async function drag(page: Page, from: number, to: number): Promise<void> {
   const box = await over(page, 'funding_rates').boundingBox();
   if (box === null) throw new Error('the chart of funding rates has no plot');
-  // What listens to gestures comes after the first view.
-  await page.waitForFunction(() =>
-    performance.getEntriesByType('resource').some(({ name }) => name.includes('extras')),
-  );
+  // What listens to gestures comes after the first view, with what lets charts have the focus.
+  await page.waitForSelector('[data-stream="system_metrics"][tabindex="0"]');
   await page.mouse.move(box.x + box.width * from, box.y + 20);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * to, box.y + 30, { steps: 4 });
