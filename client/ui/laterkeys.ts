@@ -1,6 +1,6 @@
 /** The keys of the parts that are loaded later: one place knows them all, so that the help sheet can list them. */
 import { signal } from '@preact/signals';
-import { isPageKey } from './keys.ts';
+import { earlyKeys, isPageKey } from './keys.ts';
 
 /** A key and what it does, as the help sheet says it. */
 export interface LaterKey {
@@ -47,5 +47,13 @@ export function listenToLaterKeys(): () => void {
     found.act();
   };
   document.addEventListener('keydown', onKeyDown);
+  // Once the parts that come with this one have bound theirs.
+  queueMicrotask(() => {
+    for (const early of earlyKeys.splice(0))
+      bound
+        .peek()
+        .findLast(({ key }) => key === early.toLowerCase())
+        ?.act();
+  });
   return () => document.removeEventListener('keydown', onKeyDown);
 }
