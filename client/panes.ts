@@ -100,8 +100,10 @@ export class Panes implements Drawable {
       if (scene === null) return;
       if (this.#drawScene(scene)) break;
     }
-    // Until the page's font is there, labels have another width.
-    if (this.#columns > 0 && document.fonts.status === 'loaded') this.#options.onColumns(this.#columns);
+    if (this.#columns === 0) return;
+    // Until the page's font is there, labels have another width; and a page that holds still would not draw again by itself.
+    if (document.fonts.status === 'loaded') this.#options.onColumns(this.#columns);
+    else document.fonts.ready.then(() => drawSoon(this));
   }
 
   /** Draws every pane. Returns whether all of them were laid out as this scene was made for. */
