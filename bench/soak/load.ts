@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import pg from 'pg';
 import { from } from 'pg-copy-streams';
+import { USUAL_THRESHOLD } from '../../shared/reduce.ts';
 import type { StreamName } from '../../shared/streams.ts';
 
 /** Symbols that are written, the one that the untouched page shows first: of three rows it has two. */
@@ -21,6 +22,12 @@ interface Part {
 }
 
 const symbolOf = (number: number): string => SYMBOLS[number % 3 === 2 ? 1 : 0];
+/** Of so many rows from the number `first` on, the place of the last that belongs to the first symbol or to none. */
+function lastShown({ key }: Part, count: number, first: number): number {
+  let last = count - 1;
+  while (key === 'symbol' && symbolOf(first + last) !== SYMBOLS[0]) last -= 1;
+  return last;
+}
 const pick = (names: readonly string[], number: number): string => names[Math.floor(number / 3) % names.length] ?? '';
 const wave = (number: number, length: number): number => Math.sin((2 * Math.PI * number) / length);
 const noise = (): number => Math.random() - 0.5;
@@ -113,7 +120,10 @@ export class Load {
     return (await this.batch(rows)).rows;
   }
 
-  /** Writes `rows` rows, spread over the time since the batch before; answers how many and each stream's newest time. */
+  /**
+   * Writes `rows` rows, spread over the time since the batch before; answers how many, and of each stream the newest time of
+   * what a page of the first symbol shows; not of anomalies, whose weak points it may leave out.
+   */
   async batch(rows: number): Promise<{ rows: number; newest: ReadonlyMap<StreamName, number> }> {
     const begin = this.#written;
     const end = Math.max(begin + 1, Date.now());
@@ -126,7 +136,7 @@ export class Load {
       await this.#copy(part, count, first, at);
       this.#numbers.set(part.stream, first + count);
       // As the database rounds it.
-      newest.set(part.stream, Math.round(at(count - 1)));
+      if (part.stream !== 'anomalies') newest.set(part.stream, Math.round(at(lastShown(part, count, first))));
       written += count;
     }
     this.#written = end;
@@ -181,10 +191,12 @@ export async function truthOf(
   if (part === undefined) throw new RangeError(`${stream} is not written`);
   const { key, series, value } = part;
   const isSystem = key !== 'symbol';
+  // Of a crowd of weak points a chart keeps the strongest; those above the threshold are never left out.
+  const isKept = stream === 'anomalies' ? `abs(z_score) >= ${USUAL_THRESHOLD}` : 'true';
   const { rows } = await client.query<{ line: string; time: number; value: number }>(
     `select distinct on (line) ${series ?? key} as line, (extract(epoch from "timestamp") * 1000)::float8 as time,
         ${value}::float8 as value
-      from ${stream} where ${isSystem ? '$1::text is not null' : `${key} = $1`} and "timestamp" > now() - interval '2 minutes'
+      from ${stream} where ${isSystem ? '$1::text is not null' : `${key} = $1`} and "timestamp" > now() - interval '2 minutes' and ${isKept}
       order by line, "timestamp" desc, id desc`,
     [symbol],
   );

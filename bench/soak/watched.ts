@@ -3,6 +3,7 @@ import { setTimeout as pass } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { z } from 'zod';
+import { USUAL_THRESHOLD } from '../../shared/reduce.ts';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 import { openPage } from '../../test/support/browser.ts';
 import { type Weight, weigh } from '../history/page-life.ts';
@@ -24,6 +25,8 @@ const shown = z.object({
   counts: z.record(z.string(), z.number()),
   /** By stream and line, the newest row that is held. */
   newest: z.record(z.string(), z.record(z.string(), z.object({ time: z.number(), value: z.number() }))),
+  /** The same of rows that no reduction leaves out. */
+  newestKept: z.record(z.string(), z.record(z.string(), z.object({ time: z.number(), value: z.number() }))),
 });
 export type Shown = z.infer<typeof shown>;
 
@@ -69,7 +72,7 @@ export class WatchedPage {
   /** What it shows at the moment. */
   async shown(): Promise<Shown> {
     const found = await this.page.evaluate(
-      ({ names, columns }) => {
+      ({ names, columns, threshold }) => {
         interface Line {
           name: string | null;
           times: Float64Array;
@@ -98,25 +101,36 @@ export class WatchedPage {
         if (store === null) throw new Error('the page holds no store');
         Reflect.set(window, 'benchStore', store);
         const newest: Record<string, Record<string, { time: number; value: number }>> = {};
+        const newestKept: typeof newest = {};
+        const lastStrong = (scores: Float64Array | undefined): number =>
+          scores?.findLastIndex((score) => Math.abs(score) >= threshold) ?? -1;
         const states: Record<string, string> = {};
         const counts: Record<string, number> = {};
         for (const name of names) {
           const lines: Record<string, { time: number; value: number }> = {};
+          const kept: Record<string, { time: number; value: number }> = {};
           for (const channel of store.stream(name).peek().channels) {
             for (const line of channel.lines) {
               const last = line.times.length - 1;
               const value = line.columns[columns[name] ?? '']?.[last];
+              const found = name === 'anomalies' ? lastStrong(line.columns.z_score) : last;
+              if (found >= 0)
+                kept[line.name ?? channel.key] = {
+                  time: line.times[found] ?? 0,
+                  value: line.columns[columns[name] ?? '']?.[found] ?? 0,
+                };
               if (last >= 0) lines[line.name ?? channel.key] = { time: line.times[last] ?? 0, value: value ?? 0 };
             }
           }
           newest[name] = lines;
+          newestKept[name] = kept;
           states[name] = document.querySelector(`[data-stream="${name}"]`)?.getAttribute('data-state') ?? '';
           const card = document.querySelector(`[data-card="${name}"] [data-testid="rows-last-hour"]`);
           counts[name] = Number(card?.getAttribute('data-rows'));
         }
-        return { feed: document.documentElement.dataset.feed ?? '', newest, states, counts };
+        return { feed: document.documentElement.dataset.feed ?? '', newest, newestKept, states, counts };
       },
-      { names: [...STREAM_NAMES], columns: VALUES },
+      { names: [...STREAM_NAMES], columns: VALUES, threshold: USUAL_THRESHOLD },
     );
     return shown.parse(found);
   }
@@ -131,7 +145,7 @@ export class WatchedPage {
       if (now.counts[stream] !== rowsLastHour)
         found.push(`${stream}: ${now.counts[stream]} rows in the last hour, of ${rowsLastHour}`);
       for (const { line, time, value } of newest) {
-        const held = now.newest[stream]?.[line];
+        const held = now.newestKept[stream]?.[line];
         if (held === undefined || Math.abs(held.time - time) > 0.01 || held.value !== value)
           found.push(`${stream} ${line}: newest ${held?.time} ${held?.value}, of ${time} ${value}`);
       }
