@@ -45,6 +45,8 @@ async function looked(lockedPart: string, meanwhile: () => Promise<void>): Promi
   const log = new SnapshotLog(pool, METRICS, options);
   const seen: number[] = [];
   let { position } = await log.begin();
+  // Until a transaction has ended, the range of ids to look for is empty, and a plan drops every part without opening what is in it.
+  await client.query('select pg_current_xact_id()');
   const look = async (from: Position): Promise<void> => {
     const found = await log.look(from, 'all', null, ({ rows }) =>
       seen.push(...rows.map(({ cells }) => Number(cells[3]))),
