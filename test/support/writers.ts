@@ -10,12 +10,17 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { StreamName } from '../../shared/streams.ts';
 import { STREAM_NAMES, STREAMS } from '../../shared/streams.ts';
 import { pick, seeded } from './random.ts';
+import { makeChunks } from './timescale.ts';
 
 /** The symbol that pages show; the others are there to be kept apart from it. */
 export const SHOWN_SYMBOL = 'BTC/USDT';
 const SYMBOLS = [SHOWN_SYMBOL, 'ETH/USDT', 'BTC/USDT:USDT'] as const;
 const METRICS = ['cpu', 'memory'] as const;
 const SERIES = ['one', 'two'] as const;
+
+const HOUR_MS = 3_600_000;
+/** How far from now rows are dated: mostly now; some hours off, as local times without a zone are; a few that no page of today shows. */
+const HOURS_OFF = [0, 0, 0, 0, 0, 0, -2, 2, -25] as const;
 
 /** How many rows of `funding_rates` make a rate of 1: its eight decimals carry the number of a row. */
 const RATE_SCALE = 1e8;
@@ -60,9 +65,18 @@ export async function readTruth(client: pg.Client, streams: readonly StreamName[
   return truth;
 }
 
-/** Takes every row of the tables away. */
+/**
+ * Takes every row of the tables away, and has hypertables ready for the writers: a late transaction that made a chunk would
+ * keep those waiting whose operations it waits for.
+ */
 export async function emptyTables(client: pg.Client, streams: readonly StreamName[]): Promise<void> {
-  for (const stream of streams) await client.query(`delete from ${stream}`);
+  for (const stream of streams) {
+    await client.query(`delete from ${stream}`);
+    for (const hours of new Set(HOURS_OFF)) {
+      const from = Date.now() + hours * HOUR_MS;
+      await makeChunks(client, STREAMS[stream].table, from, from + HOUR_MS);
+    }
+  }
 }
 
 /** Numbers of the rows of bursts, far above those of the writers. */
@@ -88,8 +102,6 @@ interface Draft {
   readonly series: readonly string[];
   readonly values: readonly string[];
 }
-
-const HOUR_MS = 3_600_000;
 
 /** What a load is made of. */
 export interface WritersOptions {
@@ -265,8 +277,7 @@ export class Writers {
     const each = <T>(make: () => T): T[] => Array.from({ length: rows }, make);
     return {
       stream,
-      // Mostly now; some hours off, as local times without a zone are, and a few that no page of today shows.
-      times: each(() => new Date(now + HOUR_MS * pick(this.#random, [0, 0, 0, 0, 0, 0, -2, 2, -25]))),
+      times: each(() => new Date(now + HOUR_MS * pick(this.#random, HOURS_OFF))),
       keys: each(() => pick(this.#random, stream === 'system_metrics' ? METRICS : SYMBOLS)),
       series: each(() => pick(this.#random, SERIES)),
       values: each(() => {
