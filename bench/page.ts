@@ -29,6 +29,9 @@ const { values } = parseArgs({
 });
 const loads = Number(values.loads);
 const seconds = Number(values.seconds);
+const wanted = values.parts.split(',');
+const unknown = wanted.find((name) => !['first', 'pixel', 'busy'].includes(name));
+if (unknown !== undefined) throw new RangeError(`--parts: there is no ${unknown}; first, pixel and busy there are.`);
 const MOST_WAIT_MS = 60_000;
 /** Rows a second of each of the five charts. */
 const FAST = 200;
@@ -205,16 +208,15 @@ interface Stretch extends BusyShare {
 
 async function busyPart(charts: readonly FloorChart[]): Promise<string> {
   floor.show(charts);
-  const stretches: Stretch[] = [];
-  const turns: { start: number; end: number }[] = [];
+  const turns: (BusyShare & { readonly start: number; readonly end: number })[] = [];
+  const others: Stretch[] = [];
   const written = await writers.during(USUAL, async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const own = await openPage(browser);
       await live(own.page);
       const start = performance.now();
       const share = await busyShare(own.page, seconds);
-      turns.push({ start, end: performance.now() });
-      stretches.push({ page: 'dashboard', rows: Number.NaN, ...share });
+      turns.push({ ...share, start, end: performance.now() });
       await own.close();
       const other = await openPage(browser);
       await other.page.goto(`${floor.origin}/plotly`);
@@ -223,19 +225,17 @@ async function busyPart(charts: readonly FloorChart[]): Promise<string> {
       const [before, began] = [await extended(), performance.now()];
       const busy = await busyShare(other.page, seconds);
       const rows = ((await extended()) - before) / ((performance.now() - began) / 1000);
-      stretches.push({ page: 'Plotly', rows, ...busy });
+      others.push({ ...busy, page: 'Plotly', rows });
       await other.close();
     }
   });
   // The dashboard shows every row that was committed; a page that does not come after is as busy as it can be and no more.
-  const rates = turns.map(({ start, end }) => {
+  const own: Stretch[] = turns.map(({ start, end, ...share }) => {
     const within = written.filter(({ committed }) => committed >= start && committed < end);
-    return within.length / ((end - start) / 1000);
+    return { ...share, page: 'dashboard', rows: within.length / ((end - start) / 1000) };
   });
-  const own = stretches
-    .filter(({ page }) => page === 'dashboard')
-    .map((each, turn) => ({ ...each, rows: rates[turn] ?? 0 }));
-  const others = stretches.filter(({ page }) => page === 'Plotly');
+  const idle = [...own, ...others].find(({ rows }) => rows === 0);
+  if (idle !== undefined) throw new Error(`the ${idle.page} page was given no rows`);
   const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
   const cost = ({ processor, rows }: Stretch): number => (processor * 1000) / rows;
   const lines = own.flatMap((each, turn) =>
@@ -255,7 +255,6 @@ async function busyPart(charts: readonly FloorChart[]): Promise<string> {
 Dashboard / Plotly: busy ${ratio(({ task }) => task)}, processor ${ratio(({ processor }) => processor)}, processor a row ${ratio(cost)}.`;
 }
 
-const wanted = values.parts.split(',');
 const part = async (name: string, run: () => Promise<string>): Promise<string> =>
   wanted.includes(name) ? await run() : 'Not measured in this run.';
 const files = builtFiles();

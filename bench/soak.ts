@@ -69,8 +69,7 @@ let sent = 0;
 async function checkpoint(): Promise<void> {
   await visitor.rest(SYMBOL);
   // Before the first batch nothing has been written for a while, and charts rightly say that they are stale.
-  const checked = sent === 0 ? [] : [untouched, touched];
-  for (const page of checked) {
+  for (const page of sent === 0 ? [] : [untouched, touched]) {
     const start = performance.now();
     let differences: readonly string[] = [];
     // Waits while there are any: what is left then is what stays.

@@ -1,5 +1,6 @@
 /** Starts the page: the wall where its address says so, else the desk: the store, the theme, the elements. */
 import './style/page.css';
+import './style/page-narrow.css';
 import { render } from 'preact';
 import { reloadOnceIdle } from './reload.ts';
 import { createPageStore } from './store/page.ts';

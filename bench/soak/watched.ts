@@ -23,10 +23,8 @@ const shown = z.object({
   states: z.record(z.string(), z.string()),
   /** By stream, rows of the last hour as its card says. */
   counts: z.record(z.string(), z.number()),
-  /** By stream and line, the newest row that is held. */
+  /** By stream and line, the newest row that is held, of those that no reduction leaves out. */
   newest: z.record(z.string(), z.record(z.string(), z.object({ time: z.number(), value: z.number() }))),
-  /** The same of rows that no reduction leaves out. */
-  newestKept: z.record(z.string(), z.record(z.string(), z.object({ time: z.number(), value: z.number() }))),
 });
 export type Shown = z.infer<typeof shown>;
 
@@ -101,34 +99,25 @@ export class WatchedPage {
         if (store === null) throw new Error('the page holds no store');
         Reflect.set(window, 'benchStore', store);
         const newest: Record<string, Record<string, { time: number; value: number }>> = {};
-        const newestKept: typeof newest = {};
         const lastStrong = (scores: Float64Array | undefined): number =>
           scores?.findLastIndex((score) => Math.abs(score) >= threshold) ?? -1;
         const states: Record<string, string> = {};
         const counts: Record<string, number> = {};
         for (const name of names) {
           const lines: Record<string, { time: number; value: number }> = {};
-          const kept: Record<string, { time: number; value: number }> = {};
           for (const channel of store.stream(name).peek().channels) {
             for (const line of channel.lines) {
-              const last = line.times.length - 1;
+              const last = name === 'anomalies' ? lastStrong(line.columns.z_score) : line.times.length - 1;
               const value = line.columns[columns[name] ?? '']?.[last];
-              const found = name === 'anomalies' ? lastStrong(line.columns.z_score) : last;
-              if (found >= 0)
-                kept[line.name ?? channel.key] = {
-                  time: line.times[found] ?? 0,
-                  value: line.columns[columns[name] ?? '']?.[found] ?? 0,
-                };
               if (last >= 0) lines[line.name ?? channel.key] = { time: line.times[last] ?? 0, value: value ?? 0 };
             }
           }
           newest[name] = lines;
-          newestKept[name] = kept;
           states[name] = document.querySelector(`[data-stream="${name}"]`)?.getAttribute('data-state') ?? '';
           const card = document.querySelector(`[data-card="${name}"] [data-testid="rows-last-hour"]`);
           counts[name] = Number(card?.getAttribute('data-rows'));
         }
-        return { feed: document.documentElement.dataset.feed ?? '', newest, newestKept, states, counts };
+        return { feed: document.documentElement.dataset.feed ?? '', newest, states, counts };
       },
       { names: [...STREAM_NAMES], columns: VALUES, threshold: USUAL_THRESHOLD },
     );
@@ -145,7 +134,7 @@ export class WatchedPage {
       if (now.counts[stream] !== rowsLastHour)
         found.push(`${stream}: ${now.counts[stream]} rows in the last hour, of ${rowsLastHour}`);
       for (const { line, time, value } of newest) {
-        const held = now.newestKept[stream]?.[line];
+        const held = now.newest[stream]?.[line];
         if (held === undefined || Math.abs(held.time - time) > 0.01 || held.value !== value)
           found.push(`${stream} ${line}: newest ${held?.time} ${held?.value}, of ${time} ${value}`);
       }

@@ -6,7 +6,7 @@ import { type Rule, type RuleKind, ruleSchema } from './rules.ts';
 export interface Draft {
   readonly id: string;
   readonly kind: RuleKind;
-  /** Empty: any. */
+  /** Empty: every one. */
   readonly key: string;
   readonly series: string;
   readonly stream: StreamName;
@@ -75,13 +75,13 @@ export function ruleOf(draft: Draft): { readonly rule: Rule } | { readonly fault
   if (cooldown === null || cooldown < 0 || cooldown > 86_400) faults.cooldown = 'Give seconds from 0 to 86400.';
   if (draft.kind === 'metric' && draft.key.trim() === '') faults.key = 'Name the metric.';
   if (Object.keys(faults).length > 0 || amount === null || cooldown === null) return { faults };
-  const any = (text: string): string | null => (text.trim() === '' ? null : text.trim());
+  const orEvery = (text: string): string | null => (text.trim() === '' ? null : text.trim());
   const { kind, id, stream, side } = draft;
   const common = { kind, id, enabled: true, cooldown_s: cooldown, muted: null, acknowledged_at: null };
   const parsed = ruleSchema.safeParse({
     ...common,
-    key: any(draft.key),
-    series: any(draft.series),
+    key: orEvery(draft.key),
+    series: orEvery(draft.series),
     stream,
     side,
     at_least: amount,

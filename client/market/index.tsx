@@ -2,7 +2,7 @@
 import { signal, useSignalEffect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Store } from '../store.ts';
-import sheet from '../style/market.css?url';
+import sheet from '../style/market-sheet.css?url';
 import { Dialog } from '../ui/dialog.tsx';
 import { onKey } from '../ui/laterkeys.ts';
 import { noteUse } from './remembered.ts';

@@ -1,7 +1,7 @@
 /** Starts the wall: a screen that shows the dashboard without a hand, for months. */
 import { effect } from '@preact/signals';
 import { render } from 'preact';
-import wallStyle from '../style/wall.css?url';
+import wallStyle from '../style/wall-sheet.css?url';
 import { followTheme } from '../theme.ts';
 import { createWatchedEdge } from './edge.ts';
 import { startGuard } from './guard.ts';

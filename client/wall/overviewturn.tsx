@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Store } from '../store.ts';
-import marketStyle from '../style/market.css?url';
+import marketStyle from '../style/market-sheet.css?url';
 import { loadStyle } from './style.ts';
 
 type Body = typeof import('../market/overview.tsx');
