@@ -266,6 +266,7 @@ describe('alerts in the page', () => {
       await context.grantPermissions(['notifications']);
       await page.getByRole('checkbox', { name: 'Notifications of the browser' }).check();
       await page.keyboard.press('Escape');
+      await state.waitFor({ state: 'detached' });
       await page.keyboard.press('l');
       await expect.poll(() => state.getAttribute('data-state'), PATIENT).toBe('granted');
     }));

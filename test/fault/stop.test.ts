@@ -3,12 +3,15 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { FeedSocket } from '../support/feed-socket.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { type Program, startProgram, stopProgram } from '../support/program.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
 const CLIENTS = 40;
+/** Of the symbol that is asked for. */
+const ROWS = 1000;
 
 let database: TestDatabase;
 let proxy: TcpProxy;
@@ -60,19 +63,25 @@ describe('SIGTERM', () => {
     const lock = new pg.Client(database.config);
     await lock.connect();
     try {
+      // So many that the answer begins before it comes to what is locked, and the request is known to be under way.
+      await lock.query(
+        `insert into funding_rates ("timestamp", symbol, exchange, funding_rate)
+           select now() - i * interval '1 second', 'BTC/USDT', 'okx', 0.0001 from generate_series(1, ${ROWS}) i`,
+      );
       await lock.query('begin; lock table anomalies in access exclusive mode');
       const client = await FeedSocket.open(feedUrl());
-      const pending = fetch(`${address}/api/data/BTC/USDT`);
-      await expect
-        .poll(async () => (await lock.query('select 1 from pg_locks where not granted')).rowCount)
-        .toBeGreaterThan(0);
+      const answer = await fetch(`${address}/api/data/BTC/USDT?limit=${ROWS}`);
+      expect(answer.status).toBe(200);
       program.signal('SIGTERM');
       await client.until(() => client.closed !== null);
       await expect(fetch(`${address}/api/health`)).rejects.toThrow();
       await lock.query('rollback');
-      const answer = await pending;
-      expect(answer.status).toBe(200);
-      expect(await answer.json()).toMatchObject({ symbol: 'BTC/USDT', anomalies: [] });
+      const document = z.object({
+        symbol: z.literal('BTC/USDT'),
+        funding_rates: z.array(z.unknown()),
+        predictions: z.array(z.unknown()),
+      });
+      expect(document.parse(await answer.json()).funding_rates).toHaveLength(ROWS);
       expect(await program.ended).toBe(0);
     } finally {
       await lock.end();

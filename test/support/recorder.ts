@@ -39,6 +39,9 @@ function kindOf(frame: ServerFrame): FrameKind {
   return frame.via === 'replay' ? 'replay' : 'delta';
 }
 
+/** A try that has not led to a connection by then is given up, as browsers and `tail` do. */
+const HANDSHAKE_MS = 3000;
+
 /** How many frames a failure shows. */
 const REMEMBERED = 12;
 
@@ -164,7 +167,8 @@ export class Recorder {
 
   #connect(): void {
     if (this.#stopped) return;
-    const socket = new WebSocket(this.#options.url());
+    // In a network that swallows everything a try would never end.
+    const socket = new WebSocket(this.#options.url(), { handshakeTimeout: HANDSHAKE_MS });
     this.#socket = socket;
     this.#here = new Map();
     socket.on('message', (data) => {
