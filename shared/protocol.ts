@@ -82,7 +82,7 @@ const snapshotSeries = z.object({
 
 /**
  * History of one channel. Beyond the contract, `minutes` counts the channel's rows by minute of their timestamp over the
- * last hour: `counts[i]` for the minute that begins at `from + i * 60000`.
+ * last hour: `counts[i]` for the minute that begins at `from + i * 60000`; a 61st where rows are dated in the minute after it.
  */
 const snapshotFrame = z.object({
   type: z.literal('snapshot'),

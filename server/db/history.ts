@@ -7,7 +7,7 @@ import type { SnapshotRequest } from '../feed/ports.ts';
 import { LimitError } from '../feed/ports.ts';
 import type { ReducedChannel } from '../feed/reduced.ts';
 import { encodeChannel } from '../feed/reduced.ts';
-import { MINUTES } from '../feed/window.ts';
+import { MINUTES, minutesShown } from '../feed/window.ts';
 import { type ChannelAges, indexRanges, readAges, readLineAge } from './history/ages.ts';
 import { readLatest } from './history/latest.ts';
 import type { HistoryOptions, Plan } from './history/plan.ts';
@@ -91,7 +91,8 @@ async function describe(
   lines: readonly WindowLine[],
   ages: ChannelAges | null,
 ): Promise<ReducedChannel> {
-  const { window, minutesFrom, now } = plan;
+  const { window, minutesFrom, now, margins } = plan;
+  const counts = ages?.counts ?? new Array<number>(MINUTES).fill(0);
   const reduced = lines.some((line) => line.reduced);
   const aged = [];
   for (const line of lines) {
@@ -107,7 +108,7 @@ async function describe(
     bucketMs: window?.bucketMs ?? 1,
     rowsTotal: lines.reduce((sum, { total }) => sum + total, 0),
     lines: aged,
-    minutes: { from: minutesFrom, counts: ages?.counts ?? new Array<number>(MINUTES).fill(0) },
+    minutes: { from: minutesFrom, counts: margins ? counts : minutesShown(counts) },
   };
 }
 

@@ -8,7 +8,15 @@ import type { KeptLine } from './kept-line.ts';
 import { advanceLine, arrivedAt, isThinned, keepLine, lowerBound, type Outgrown } from './kept-line.ts';
 import { encodeRows } from './line-text.ts';
 import type { ReducedChannel, ReducedLine } from './reduced.ts';
-import { MINUTE_MS, MINUTES, MINUTES_AHEAD, minutesFrom, type Window } from './window.ts';
+import {
+  lastMinutesFrom,
+  MINUTE_MS,
+  MINUTES,
+  MINUTES_AHEAD,
+  minutesFrom,
+  minutesShown,
+  type Window,
+} from './window.ts';
 
 /** A channel's history as it stood at `now` (epoch ms). */
 export interface KeptChannel {
@@ -53,7 +61,7 @@ export function advanceChannel(
   now: number,
 ): KeptChannel | Unkept {
   const { counts, from } = channel.minutes;
-  if (now < channel.now || minutesFrom(now) + MINUTES * MINUTE_MS > from + counts.length * MINUTE_MS) return 'time';
+  if (now < channel.now || minutesFrom(now) > lastMinutesFrom(from, counts.length)) return 'time';
   const bySeries = new Map<string | null, StreamRow[]>();
   for (const row of rows) {
     const own = bySeries.get(row.series);
@@ -118,7 +126,7 @@ export function showChannel(channel: KeptChannel, shown: readonly ShownLine[]): 
   const lines = shown.map(({ line, first, arrived }) => ({ ...cut(line, first), arrived }));
   const first = minutesFrom(now);
   const skipped = (first - minutes.from) / MINUTE_MS;
-  const counts = minutes.counts.slice(skipped, skipped + MINUTES);
+  const counts = minutesShown(minutes.counts.slice(skipped));
   return {
     key,
     from: reduced ? window.edge : window.from,

@@ -34,7 +34,7 @@ export interface ReducedChannel {
   readonly rowsTotal: number;
   /** By name, the nameless last; only lines with rows in the range. */
   readonly lines: readonly ReducedLine[];
-  /** Rows a minute of their timestamp: `counts[i]` for the minute from `from + i * 60000`, 60 of them. */
+  /** Rows a minute of their timestamp: `counts[i]` for the minute from `from + i * 60000`, 60 of them, and more where there are rows to come. */
   readonly minutes: { readonly from: number; readonly counts: readonly number[] };
 }
 

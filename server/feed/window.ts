@@ -5,7 +5,12 @@ import type { SnapshotRequest } from './ports.ts';
 export const MINUTE_MS = 60_000;
 /** Minutes whose rows are counted, the present one included. */
 export const MINUTES = 60;
-/** Minutes after the present one whose rows are counted where history is kept for later. */
+/**
+ * Minutes after the present one whose rows are shown counted: a history reads the clock before it reads the rows, and in
+ * between a minute may end.
+ */
+const MINUTES_TO_COME = 1;
+/** Minutes after the present one whose rows are counted, for a history that is kept and shown later. */
 export const MINUTES_AHEAD = 5;
 
 /** A range of time and its buckets. */
@@ -38,4 +43,16 @@ export function windowOf(now: number, rangeMs: number, resolution: SnapshotReque
 /** Where the minutes begin that are counted at `now`; epoch ms. */
 export function minutesFrom(now: number): number {
   return (Math.floor(now / MINUTE_MS) - (MINUTES - 1)) * MINUTE_MS;
+}
+
+/** Until which `minutesFrom` a history can be shown whose counts begin at `from` (epoch ms) and are of `minutes` minutes. */
+export function lastMinutesFrom(from: number, minutes: number): number {
+  return from + (minutes - MINUTES - MINUTES_TO_COME) * MINUTE_MS;
+}
+
+/** Of rows by minute, what a frame tells: the last hour, and the minute to come where it has rows already. */
+export function minutesShown(counts: readonly number[]): readonly number[] {
+  const shown = counts.slice(0, MINUTES + MINUTES_TO_COME);
+  while (shown.length > MINUTES && shown.at(-1) === 0) shown.pop();
+  return shown;
 }

@@ -140,7 +140,7 @@ export const SERVER_FRAME_WORDS: { readonly [T in ServerFrame['type']]: FrameWor
       series:
         'The lines: `columns` holds arrays of equal length, one a column. `arrived`: when its newest row was written, epoch ms. `spacing_ms`: the median time between its rows.',
       minutes:
-        'Rows of the last hour by minute of their timestamp: `counts[i]` for the minute from `from` + i * 60000.',
+        'Rows of the last hour by minute of their timestamp: `counts[i]` for the minute from `from` + i * 60000; a 61st where rows are dated in the minute after it.',
     },
     example: {
       type: 'snapshot',

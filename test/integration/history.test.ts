@@ -143,17 +143,27 @@ describe('what a snapshot holds', () => {
     }
   });
 
-  it('counts rows by minute over the last hour, whatever the range', async () => {
+  it('counts rows by minute over the last hour, and those of the minute that may begin before they are shown, whatever the range', async () => {
     const minute = Math.floor(NOW / 60_000) * 60_000;
     const start = minute - 59 * 60_000;
-    for (const time of [start - 1, start, start + 30_000, NOW - 16 * 60_000, minute, NOW + 1000, minute + 60_000]) {
+    for (const time of [
+      start - 1,
+      start,
+      start + 30_000,
+      NOW - 16 * 60_000,
+      minute,
+      NOW + 1000,
+      minute + 60_000,
+      minute + 120_000,
+    ]) {
       await rate(time - NOW);
     }
-    const expected = new Array<number>(60).fill(0);
+    const expected = new Array<number>(61).fill(0);
     for (const [index, count] of [
       [0, 2],
       [Math.floor((NOW - 16 * 60_000 - start) / 60_000), 1],
       [59, 2],
+      [60, 1],
     ] as const)
       expected[index] = count;
     for (const range of [
@@ -165,7 +175,7 @@ describe('what a snapshot holds', () => {
       const frame = await only(STREAMS.funding_rates, { keys: ['BTC/USDT'], range });
       expect(frame.minutes, JSON.stringify(range)).toEqual({ from: start, counts: expected });
     }
-    expect((await only(STREAMS.funding_rates, { range: { kind: 'window', ms: HOUR / 4 } })).rows_total).toBe(3);
+    expect((await only(STREAMS.funding_rates, { range: { kind: 'window', ms: HOUR / 4 } })).rows_total).toBe(4);
   });
 
   it('is of one moment: what is written while it is read is not in it', async () => {

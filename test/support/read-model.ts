@@ -2,7 +2,7 @@
 import type { SnapshotRequest } from '../../server/feed/ports.ts';
 import type { ReducedChannel, ReducedLine } from '../../server/feed/reduced.ts';
 import { byName } from '../../server/feed/reduced.ts';
-import { MINUTE_MS, MINUTES, MINUTES_AHEAD, minutesFrom, windowOf } from '../../server/feed/window.ts';
+import { MINUTE_MS, MINUTES, MINUTES_AHEAD, minutesFrom, minutesShown, windowOf } from '../../server/feed/window.ts';
 import { encodeCell } from '../../shared/columns.ts';
 import { bucketStart } from '../../shared/m4.ts';
 import { keeperOf } from '../../shared/reduce.ts';
@@ -33,14 +33,13 @@ export function readChannel(
   margins: boolean,
 ): ReducedChannel {
   const own = all.filter((row) => row.key === key).sort((a, b) => a.time - b.time || Number(a.id) - Number(b.id));
-  const minutes = {
-    from: minutesFrom(now),
-    counts: new Array<number>(MINUTES + (margins ? MINUTES_AHEAD : 0)).fill(0),
-  };
+  const firstMinute = minutesFrom(now);
+  const counts = new Array<number>(MINUTES + MINUTES_AHEAD).fill(0);
   for (const { time } of own) {
-    const at = Math.floor((time - minutes.from) / MINUTE_MS);
-    if (at >= 0 && at < minutes.counts.length) minutes.counts[at] = (minutes.counts[at] ?? 0) + 1;
+    const at = Math.floor((time - firstMinute) / MINUTE_MS);
+    if (at >= 0 && at < counts.length) counts[at] = (counts[at] ?? 0) + 1;
   }
+  const minutes = { from: firstMinute, counts: margins ? counts : minutesShown(counts) };
   const names = [...new Set(own.map(({ series }) => series))].sort(byName);
   const ofLine = (name: string | null): StreamRow[] => own.filter(({ series }) => series === name);
   const arrived = (name: string | null): number | null => arrivedOf(stream, ofLine(name), now, margins);

@@ -72,7 +72,7 @@ export async function readAges(
   ranges: readonly IndexRange[],
 ): Promise<ReadonlyMap<string, ChannelAges>> {
   const { queries, minutesFrom } = plan;
-  const minutes = plan.margins ? MINUTES + MINUTES_AHEAD : MINUTES;
+  const minutes = MINUTES + MINUTES_AHEAD;
   const ages = new Map<string, ChannelAges>();
   for (const { key } of ranges) ages.set(key, { counts: new Array<number>(minutes).fill(0), lines: new Map() });
   await forEachPart(ranges, async (part, bound, rangeOf) => {
