@@ -4,12 +4,11 @@
  */
 import './locale.ts';
 import uPlot from 'uplot';
-import { type Drawn, timeAxis, uPlotRatio, valueAxis } from './painters/axes.ts';
-import { paintDots, paintNotes } from './painters/dots.ts';
+import { type Drawn, rangeOf, timeAxis, uPlotRatio, valueAxis } from './painters/axes.ts';
+import { changedFrom, looksOf } from './painters/change.ts';
 import type { Hit, HitTest } from './painters/hit.ts';
-import { paintLabels } from './painters/labels.ts';
-import { type Emphasis, paintLine } from './painters/lines.ts';
-import { paintGuideLabels, paintGuides, paintHatches, paintMarks, paintZone } from './painters/marks.ts';
+import { type Extra, paintBehind, paintPane } from './painters/pane.ts';
+import { paintRight } from './painters/right.ts';
 import { type Frame, penOf, type Side, type Surface } from './painters/scene.ts';
 import { type Span, spanOf } from './painters/span.ts';
 
@@ -57,6 +56,9 @@ export interface PlotState extends Omit<Drawn, 'frame'> {
 /** A line that is hovered from farther away than this, in CSS pixels, does not dim the others. */
 const FOCUS_REACH = 36;
 
+/** What is painted for a column reaches no farther to its left than this, in CSS pixels: the greatest dot, with its rim. */
+const REACH = 10;
+
 /** A plot's width has settled after so many layouts, or goes on between two widths of which either will do. */
 const MOST_PASSES = 3;
 
@@ -74,6 +76,11 @@ export class Plot {
   /** Pixel columns that the scales are laid out for. */
   #columns = 1;
   #leftNeeded = 0;
+  /** What the picture on the canvas was made of beside its rows; empty where it has to be painted whole. */
+  #drawnAs = '';
+  #extras: readonly Extra[] = [];
+  /** What lies left of it on the canvas (device pixels) is not painted. */
+  #paintFrom = 0;
   /** Where the pointer is, in CSS pixels of the plotting area. */
   #at: { readonly x: number; readonly y: number } | null = null;
   #hit: Hit | null = null;
@@ -104,11 +111,13 @@ export class Plot {
     return this.#leftNeeded;
   }
 
-  /** Repaints with this state. Call at most once a frame. */
+  /** Repaints with this state, as much as it takes. Call at most once a frame. */
   draw(state: PlotState): void {
     const u = this.#uplot;
-    let isResized = state.width !== this.#state.width || state.height !== this.#state.height;
+    const before = this.#state;
+    let isResized = state.width !== before.width || state.height !== before.height;
     this.#state = state;
+    if (this.#repaint(before)) return;
     // Axes are laid out after the scales: where that changes the plot's width, its window is another one.
     for (let pass = 0; pass < MOST_PASSES; pass += 1) {
       u.batch(() => {
@@ -122,6 +131,40 @@ export class Plot {
       if (columns === this.#columns) break;
       this.#columns = columns;
     }
+    this.#drawnAs = this.#looks();
+  }
+
+  /** Paints what is new, where all else is as it is on the canvas. Returns whether it was. */
+  #repaint(before: PlotState): boolean {
+    const { pane, palette } = this.#state;
+    if (this.#drawnAs === '' || palette !== before.palette || this.#looks() !== this.#drawnAs) return false;
+    const u = this.#uplot;
+    const { ctx } = u;
+    const { left, width, ratio, span } = this.#surface(u);
+    const column = Math.min(changedFrom(before.pane.lines, pane.lines, span), width);
+    const reach = Math.ceil(REACH * ratio);
+    const from = Math.floor(left + column) - reach;
+    if (from - 2 * reach <= left) return false;
+    const known = this.#extras;
+    this.#paintFrom = from;
+    paintRight(ctx, from, 2 * reach, () => u.batch(() => u.redraw(false, false)));
+    this.#paintFrom = 0;
+    const kept = (extras: readonly Extra[]): string => JSON.stringify(extras.filter(([at]) => at < from));
+    return kept(known) === kept(this.#extras);
+  }
+
+  /** All that the picture depends on but the rows and the palette; empty where a line stands out. */
+  #looks(): string {
+    if (this.#focus() !== null) return '';
+    const { pane, palette, ...rest } = this.#state;
+    const { bbox, ctx } = this.#uplot;
+    const { left, right, guides, lines } = pane;
+    const drawn: Drawn = { ...this.#state, frame: this.#frame() };
+    const ranges = (['left', 'right'] as const).map((side) =>
+      rangeOf(drawn, side, bbox.height / uPlotRatio(this.#uplot)),
+    );
+    const { width, height } = ctx.canvas;
+    return JSON.stringify([rest, left, right, guides, ranges, bbox, width, height, looksOf(lines, this.#span())]);
   }
 
   /** Shows the hairline at a time that the pointer means on a neighbour (epoch ms), or hides it. */
@@ -162,7 +205,7 @@ export class Plot {
         axes: [time.axis, left.axis, ...(right === null ? [] : [right.axis])],
         series: [{}],
         hooks: {
-          drawAxes: [(u) => this.#paintBehind(this.#surface(u))],
+          drawAxes: [(u) => paintBehind(this.#surface(u), this.#state.pane, this.#frame())],
           draw: [(u) => this.#paint(this.#surface(u))],
         },
       },
@@ -194,6 +237,7 @@ export class Plot {
     const left = Math.round(u.bbox.left + u.bbox.width) - width;
     return {
       ctx: u.ctx,
+      from: this.#paintFrom,
       left,
       top,
       width,
@@ -210,43 +254,18 @@ export class Plot {
     return this.#state.pane.right === null ? 'left' : side;
   }
 
-  #paintBehind(surface: Surface): void {
-    const { pane } = this.#state;
-    const frame = this.#frame();
-    paintHatches(surface, frame.hatches);
-    paintMarks(surface, frame.marks);
-    paintGuides(surface, pane.guides);
-    if (frame.timeAxis) paintZone(surface, frame);
-  }
-
   #paint(surface: Surface): void {
     // The rows may have moved under a pointer that rests.
     this.#point();
     const { pane, withNames, gutter, width } = this.#state;
-    const { ctx, ratio } = surface;
-    const focus = this.#focus();
-    const slack = 3 * ratio;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(surface.left, surface.top - slack, surface.width + slack, surface.height + 2 * slack);
-    ctx.clip();
-    // The hovered line is painted last, on top of the others.
-    for (const line of [...pane.lines].sort((a, b) => Number(a.name === focus) - Number(b.name === focus))) {
-      const emphasis: Emphasis = focus === null ? 'plain' : focus === line.name ? 'focus' : 'dim';
-      const paint = line.shape.kind === 'dots' || line.shape.kind === 'scatter' ? paintDots : paintLine;
-      paint(surface, line, emphasis);
-    }
-    ctx.restore();
-    if (focus === null) paintNotes(surface, pane.lines);
-    paintGuideLabels(surface, pane.guides);
-    paintLabels(surface, pane.lines, {
+    this.#extras = paintPane(surface, pane, {
+      focus: this.#focus(),
+      withNames,
       // Where the right axis has only a part of the height, labels of the left one stand beside the plot itself.
-      x: {
-        left: surface.left + surface.width + 8 * ratio,
-        right: (width - gutter) * uPlotRatio(this.#uplot) + 8 * ratio,
+      labels: {
+        left: surface.left + surface.width + 8 * surface.ratio,
+        right: (width - gutter) * uPlotRatio(this.#uplot) + 8 * surface.ratio,
       },
-      withName: withNames && pane.lines.length > 1,
-      focus,
     });
     if (firstChartMarked || !pane.lines.some((line) => line.times.length > 0)) return;
     firstChartMarked = true;

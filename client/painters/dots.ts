@@ -1,7 +1,9 @@
 /** Draws points: plain dots, and the anomalies' scatter whose size and colour follow |z|. */
 import { fixed } from '../format.ts';
+import { dotRadius } from './change.ts';
 import { columnsOf } from './columns.ts';
 import { DIM_ALPHA, type Emphasis } from './lines.ts';
+import type { Extra } from './pane.ts';
 import { isAbove, type ScatterShape, scatterRows, strengthOf } from './scatter.ts';
 import { type Palette, type PaneLine, type Shape, type Surface, slotColor } from './scene.ts';
 
@@ -26,8 +28,8 @@ export function heatRadius(z: number): number {
 const MOST_NAMED = 4;
 const NAMED_FROM = 5;
 
-/** Names the greatest deviations beside their dots, where there is room. */
-export function paintNotes(surface: Surface, lines: readonly PaneLine[]): void {
+/** Names the greatest deviations beside their dots, where there is room. Returns where. */
+export function paintNotes(surface: Surface, lines: readonly PaneLine[]): Extra[] {
   const { ctx, ratio, palette } = surface;
   const found: { name: string; z: number; x: number; y: number }[] = [];
   for (const line of lines) {
@@ -43,6 +45,7 @@ export function paintNotes(surface: Surface, lines: readonly PaneLine[]): void {
   found.sort((a, b) => Math.abs(b.z) - Math.abs(a.z));
   const taken: { left: number; right: number; y: number }[] = [];
   const height = palette.textSize * ratio * 1.2;
+  const painted: Extra[] = [];
   ctx.save();
   ctx.font = `500 ${(palette.textSize - 1) * ratio}px ${palette.font}`;
   ctx.textAlign = 'left';
@@ -63,8 +66,10 @@ export function paintNotes(surface: Surface, lines: readonly PaneLine[]): void {
     taken.push({ left, right, y });
     ctx.strokeText(text, left, y);
     ctx.fillText(text, left, y);
+    painted.push([left - 2 * ratio, [text, y]]);
   }
   ctx.restore();
+  return painted;
 }
 
 /** Draws a line's points; the great deviations last, so that none of them hides behind a lesser one. */
@@ -87,9 +92,10 @@ function paintPlain(
   const hollow = new Path2D();
   const spread = new Path2D();
   const { count, at, first, least, most, last } = columnsOf(line, surface.span);
-  const radius = (count > 400 ? 1.6 : count > 150 ? 2 : 2.6) * ratio;
+  const radius = dotRadius(count) * ratio;
   for (let i = 0; i < count; i += 1) {
     const x = surface.columnX(at[i] ?? 0);
+    if (x + radius + ratio < surface.from) continue;
     const found = new Set([least[i], most[i], first[i], last[i]]);
     for (const value of found) {
       if (value === undefined || Number.isNaN(value)) continue;
@@ -122,10 +128,13 @@ function paintScatter(surface: Surface, line: PaneLine, columns: ScatterShape): 
   const alpha = ctx.globalAlpha;
   for (const i of order) {
     const z = columns.z[i] ?? 0;
+    const x = surface.x(line.times[i] ?? 0);
+    const radius = heatRadius(z) * ratio;
+    if (x + radius + ratio < surface.from) continue;
     const isSolid = isAbove(z, columns.threshold[i] ?? Number.NaN);
     const color = heatColor(palette, z);
     ctx.beginPath();
-    ctx.arc(surface.x(line.times[i] ?? 0), surface.y(line.values[i] ?? 0, line.side), heatRadius(z) * ratio, 0, CIRCLE);
+    ctx.arc(x, surface.y(line.values[i] ?? 0, line.side), radius, 0, CIRCLE);
     if (isSolid) {
       ctx.globalAlpha = alpha * 0.82;
       ctx.fillStyle = color;

@@ -1,5 +1,6 @@
 /** Labels at the ends of lines: each value beside its line, in its colour, none on top of another. */
 import { DIM_ALPHA } from './lines.ts';
+import type { Extra } from './pane.ts';
 import { type PaneLine, type Side, type Surface, slotColor } from './scene.ts';
 import { columnOf } from './span.ts';
 
@@ -98,12 +99,12 @@ export function byWeight(lines: readonly PaneLine[], focus: string | null): { li
   return labelled.sort((a, b) => a.place - b.place);
 }
 
-/** Paints the labels, each side's from its own `x` (device pixels), and a dot at each line's end. */
+/** Paints the labels, each side's from its own `x` (device pixels), and a dot at each line's end. Returns these. */
 export function paintLabels(
   surface: Surface,
   lines: readonly PaneLine[],
   at: { readonly x: Readonly<Record<Side, number>>; readonly withName: boolean; readonly focus: string | null },
-): void {
+): Extra[] {
   const { ctx, ratio, palette } = surface;
   const wanted = byWeight(lines, at.focus).map(({ line, value }) => ({ item: line, y: surface.y(value, line.side) }));
   const size = palette.textSize * ratio;
@@ -114,13 +115,14 @@ export function paintLabels(
   const isFull = top + (wanted.length - 1) * spacing > bottom;
   const labels = dodge(wanted, spacing, top, isFull ? bottom - spacing : bottom);
   const hidden = wanted.length - labels.length;
+  const ends: Extra[] = [];
   ctx.save();
   ctx.textAlign = 'left';
   ctx.textBaseline = 'middle';
   for (const { item: line, y } of labels) {
     const isDim = at.focus !== null && at.focus !== line.name;
     ctx.globalAlpha = isDim ? DIM_ALPHA * 1.6 : 1;
-    paintEnd(surface, line);
+    ends.push(paintEnd(surface, line));
     const { value, name, stale } = textsOf(line, at.withName);
     let x = at.x[line.side];
     const write = (text: string, weight: number, color: string): void => {
@@ -141,19 +143,23 @@ export function paintLabels(
     ctx.fillText(`${hidden} more`, at.x[labels.at(-1)?.item.side ?? 'left'], bottom + ratio * 0.5);
   }
   ctx.restore();
+  return ends;
 }
 
 /** A dot where the line ends; hollow where the line is stale. */
-function paintEnd(surface: Surface, line: PaneLine): void {
+function paintEnd(surface: Surface, line: PaneLine): Extra {
   const { ctx, ratio, palette } = surface;
   const newest = newestFinite(line);
   const x = surface.columnX(columnOf(line.times[newest] ?? 0, surface.span));
-  if (x < surface.left || x > surface.left + surface.width + 4 * ratio) return;
+  const y = surface.y(line.values[newest] ?? 0, line.side);
+  const end: Extra = [x - 4 * ratio, [line.name, x, y]];
+  if (x < surface.left || x > surface.left + surface.width + 4 * ratio) return end;
   ctx.beginPath();
-  ctx.arc(x, surface.y(line.values[newest] ?? 0, line.side), 3 * ratio, 0, 2 * Math.PI);
+  ctx.arc(x, y, 3 * ratio, 0, 2 * Math.PI);
   ctx.fillStyle = line.staleFor === null ? slotColor(palette, line.slot) : palette.panel;
   ctx.fill();
   ctx.lineWidth = 1.5 * ratio;
   ctx.strokeStyle = line.staleFor === null ? palette.panel : palette.alarm;
   ctx.stroke();
+  return end;
 }

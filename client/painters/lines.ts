@@ -71,7 +71,7 @@ function traceRuns(surface: Surface, line: PaneLine, columns: LineColumns, paths
     }
     length = 0;
   };
-  for (let i = 0; i < columns.count; i += 1) {
+  for (let i = firstColumn(surface, line, columns); i < columns.count; i += 1) {
     const value = last[i] ?? Number.NaN;
     if (Number.isNaN(value)) {
       finish();
@@ -99,4 +99,16 @@ function traceRuns(surface: Surface, line: PaneLine, columns: LineColumns, paths
     length += 1;
   }
   finish();
+}
+
+/**
+ * The column to begin with: where only a part of the picture is painted, the one before all that is seen of it. Dashes are
+ * counted from the line's beginning.
+ */
+function firstColumn(surface: Surface, line: PaneLine, { at, count }: LineColumns): number {
+  if (slotDash(line.slot).length > 0) return 0;
+  let first = 0;
+  // A joint of the line is as wide as the line.
+  while (first + 2 < count && surface.columnX(at[first + 2] ?? 0) + 3 * surface.ratio < surface.from) first += 1;
+  return first;
 }

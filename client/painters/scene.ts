@@ -146,6 +146,8 @@ export interface Palette {
 /** A canvas with the pane's scales: what a painter draws on. All positions in device pixels. */
 export interface Surface {
   readonly ctx: CanvasRenderingContext2D;
+  /** What lies left of it is painted already: it need not be painted, and what is is not seen. */
+  readonly from: number;
   readonly left: number;
   readonly top: number;
   readonly width: number;

@@ -23,6 +23,9 @@ const SCREENS = [
   { screen: 'a phone at two pixels and a half', ratio: 2.5, width: 366, height: 180, ranges: [WEEK, DAY] },
 ];
 
+/** Less than any dot, letter or piece of a line has. */
+const SINGLE_PIXELS = 6;
+
 let browser: Browser;
 let script: string;
 
@@ -53,6 +56,18 @@ describe.each(SCREENS)('on $screen', ({ ratio, width, height, ranges }) => {
         expect(lines[0]?.kept).toBeLessThan((lines[0]?.rows ?? 0) / 2);
         // What is counted here would count: without first and last the picture is another one.
         expect(differingOfExtremes).toBeGreaterThan(100);
+      });
+    }
+  });
+
+  it('paints only what is new, and has the picture that a whole paint has', async () => {
+    for (const seed of seeds(1)) {
+      await withSeed(seed, FILE, async () => {
+        const results = await page.grow({ seed, width, height, rangeMs: 24 * HOUR, bucketsAPixel: 1 });
+        expect(results.filter(({ differing }) => differing > SINGLE_PIXELS)).toEqual([]);
+        // Those of few rows have another range of values with each; of most it is the usual case.
+        const rare = results.filter(({ draws, partial }) => partial < draws / 2).map(({ name }) => name);
+        expect(rare.length, rare.join()).toBeLessThan(results.length / 3);
       });
     }
   });

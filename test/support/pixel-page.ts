@@ -2,25 +2,17 @@
  * Runs in a browser: draws lines with the page's own plots, once of all rows and once of what is kept of them, and counts
  * the pixels that differ. `pixels.ts` bundles it and calls it.
  */
-import { Plot, type PlotState } from '../../client/chart.ts';
-import { rangeOf } from '../../client/painters/axes.ts';
-import type { Palette, Pane, PaneLine, Shape } from '../../client/painters/scene.ts';
+import type { Pane } from '../../client/painters/scene.ts';
 import { columnOf, edgeAfter, type Span, spanOf } from '../../client/painters/span.ts';
 import { Channel } from '../../client/series/channel.ts';
-import { bucketFor, bucketStart, m4 } from '../../shared/m4.ts';
+import { bucketStart, m4 } from '../../shared/m4.ts';
 import { keeperOf } from '../../shared/reduce.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import { type PixelCase, pixelCases } from './pixel-cases.ts';
+import { differing, NOW, Picture, type PixelRequest, paneOf, type Rows, rowsAt, windowOf } from './pixel-picture.ts';
 import { seeded } from './random.ts';
 
-/** What to draw. Sizes in CSS pixels. */
-export interface PixelRequest {
-  readonly seed: number;
-  readonly width: number;
-  readonly height: number;
-  readonly rangeMs: number;
-  readonly bucketsAPixel: number;
-}
+export { grow } from './pixel-grow.ts';
 
 /** What came of one line. */
 export interface PixelResult {
@@ -41,148 +33,6 @@ export interface PixelResults {
   readonly lines: readonly PixelResult[];
   /** Pixels of the first line that differ where only the least and the greatest of each bucket are kept. */
   readonly differingOfExtremes: number;
-}
-
-const NOW = Date.UTC(2026, 10, 22, 14, 2, 3, 120);
-/** Only lines are painted within a plot: what is not empty is theirs. */
-const NOTHING = 'rgba(0, 0, 0, 0)';
-const PALETTE: Palette = {
-  panel: '#13191f',
-  text: '#e8edf1',
-  second: '#a9b7c2',
-  third: '#8595a2',
-  grid: NOTHING,
-  zero: NOTHING,
-  alarm: '#ffc233',
-  hatch: NOTHING,
-  series: ['#62b0f0', '#f0a73a', '#35c2a0'],
-  heat: ['#9fb2c1', '#e6d65c', '#f0a73a', '#f47c57'],
-  font: 'sans-serif',
-  textSize: 12,
-  scale: 1,
-};
-const GUTTER = 64;
-/** Wider than any labels, so that every line has the same plot. */
-const LEFT_WIDTH = 96;
-
-interface Rows {
-  readonly times: Float64Array;
-  readonly values: Float64Array;
-}
-
-/** A plot in the document, drawn on demand. */
-class Picture {
-  readonly #host = document.createElement('div');
-  readonly #size: { readonly width: number; readonly height: number };
-  #plot: Plot | null = null;
-  #state: PlotState | null = null;
-
-  constructor(size: { readonly width: number; readonly height: number }) {
-    this.#size = size;
-    this.#host.style.cssText = `width:${size.width}px;height:${size.height}px`;
-    document.body.append(this.#host);
-  }
-
-  get columns(): number {
-    return this.#plot?.columns ?? 0;
-  }
-
-  draw(pane: Pane, { to, bucketMs }: Pick<Span, 'to' | 'bucketMs'>): void {
-    const state: PlotState = {
-      pane,
-      frame: { to, bucketMs, zone: 'utc', hatches: [], marks: [], timeAxis: true },
-      palette: PALETTE,
-      leftWidth: LEFT_WIDTH,
-      gutter: GUTTER,
-      withNames: false,
-      ...this.#size,
-    };
-    this.#state = state;
-    this.#plot ??= new Plot({ host: this.#host, hitTest: () => null, onPointer: () => {}, onStale: () => {} }, state);
-    this.#plot.draw(state);
-  }
-
-  get pixels(): ImageData {
-    const { canvas, context } = this.#canvas;
-    return context.getImageData(0, 0, canvas.width, canvas.height);
-  }
-
-  get #canvas(): { readonly canvas: HTMLCanvasElement; readonly context: CanvasRenderingContext2D } {
-    const canvas = this.#host.querySelector('canvas');
-    const context = canvas?.getContext('2d');
-    if (canvas == null || context == null) throw new Error('there is no canvas');
-    return { canvas, context };
-  }
-
-  /** The plotting area in device pixels, and where a value lies in it. */
-  place(): { left: number; top: number; height: number; y(value: number): number } {
-    const over = this.#host.querySelector<HTMLElement>('.u-over');
-    if (over === null || this.#state === null) throw new Error('there is no plot');
-    const css = (name: 'left' | 'top' | 'width' | 'height'): number => Number.parseFloat(over.style[name]);
-    const ratio = this.#canvas.canvas.width / this.#size.width;
-    const { to, bucketMs } = this.#state.frame;
-    const { min, max } = rangeOf(
-      { ...this.#state, frame: { ...this.#state.frame, from: spanOf(to, bucketMs, this.columns).from } },
-      'left',
-      css('height'),
-    );
-    const left = Math.round((css('left') + css('width')) * ratio) - this.columns;
-    const [top, height] = [css('top') * ratio, css('height') * ratio];
-    return { left, top, height, y: (value) => top + height * (1 - (value - min) / (max - min)) };
-  }
-
-  remove(): void {
-    this.#plot?.destroy();
-    this.#host.remove();
-  }
-}
-
-function shapeOf(kind: Shape['kind'], values: Float64Array): Shape {
-  switch (kind) {
-    case 'dots':
-      return { kind, solidFrom: 50, spread: true };
-    case 'scatter':
-      return { kind, z: values, threshold: new Float64Array(values.length).fill(Number.NaN), thinned: true };
-    default:
-      return { kind };
-  }
-}
-
-function paneOf({ times, values }: Rows, kind: Shape['kind'], breakAfterMs: number | null): Pane {
-  const line: PaneLine = {
-    name: 'line',
-    times,
-    values,
-    side: 'left',
-    shape: shapeOf(kind, values),
-    slot: 0,
-    breakAfterMs,
-    endText: kind === 'scatter' ? null : '42',
-    staleFor: null,
-    format: String,
-    source: {
-      stream: 'system_metrics',
-      line: { name: null, times, columns: {}, texts: {}, arrivedAt: null, spacingMs: null, stale: false },
-      symbol: '',
-      derived: [],
-    },
-  };
-  return {
-    id: 'pane',
-    title: null,
-    left: { style: 'plain', keep: [] },
-    right: null,
-    guides: [],
-    lines: [line],
-    weight: 1,
-  };
-}
-
-function rowsAt({ times, values }: Rows, indexes: readonly number[]): Rows {
-  return {
-    times: Float64Array.from(indexes, (index) => times[index] ?? Number.NaN),
-    values: Float64Array.from(indexes, (index) => values[index] ?? Number.NaN),
-  };
 }
 
 /** What the reduction keeps of a line in buckets of a width. */
@@ -206,14 +56,6 @@ function extremesOf({ times, values }: Rows, bucketMs: number): number[] {
     else if (value > (values[known.most] ?? 0)) known.most = index;
   }
   return [...new Set([...found.values()].flatMap(({ least, most }) => [least, most]))].sort((a, b) => a - b);
-}
-
-function differing(a: ImageData, b: ImageData): number {
-  if (a.width !== b.width || a.height !== b.height) throw new Error('the pictures are of different sizes');
-  const [left, right] = [new Uint32Array(a.data.buffer), new Uint32Array(b.data.buffer)];
-  let count = 0;
-  for (let i = 0; i < left.length; i += 1) if (left[i] !== right[i]) count += 1;
-  return count;
 }
 
 /**
@@ -242,15 +84,6 @@ function look(
     if (!near.some((at) => isPainted(column, at))) missed += 1;
   }
   return [painted, missed];
-}
-
-/** The window of a request on a plot of that size. */
-function windowOf(request: PixelRequest, picture: Picture): Span {
-  const none = { times: new Float64Array(0), values: new Float64Array(0) };
-  picture.draw(paneOf(none, 'line', null), { to: NOW, bucketMs: 1000 });
-  const { columns } = picture;
-  const bucketMs = bucketFor(request.rangeMs, columns * request.bucketsAPixel) * request.bucketsAPixel;
-  return spanOf(edgeAfter(NOW, bucketMs), bucketMs, columns);
 }
 
 /** Draws every line, all of its rows and what is kept of them. */

@@ -3,17 +3,24 @@ import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { build } from 'vite';
 import { trimUplot } from '../../scripts/trim-uplot.ts';
-import type { compare, PixelRequest, PixelResults, SlidResult, slide } from './pixel-page.ts';
+import type { GrownResult } from './pixel-grow.ts';
+import type { compare, grow, PixelResults, SlidResult, slide } from './pixel-page.ts';
+import type { PixelRequest } from './pixel-picture.ts';
 
 /** A page that draws lines and compares the pictures. */
 export interface PixelPage {
   compare(request: PixelRequest): Promise<PixelResults>;
   slide(request: PixelRequest): Promise<SlidResult>;
+  grow(request: PixelRequest): Promise<readonly GrownResult[]>;
   close(): Promise<void>;
 }
 
 /** What the bundle leaves in the page: a name of that page, not of this program. */
-declare const pixelPage: { readonly compare: typeof compare; readonly slide: typeof slide };
+declare const pixelPage: {
+  readonly compare: typeof compare;
+  readonly slide: typeof slide;
+  readonly grow: typeof grow;
+};
 
 /** Bundles the script of the page, with uPlot as the product ships it. */
 export async function bundlePixelPage(): Promise<string> {
@@ -50,6 +57,7 @@ export async function openPixelPage(browser: Browser, script: string, ratio: num
   return {
     compare: (request) => page.evaluate((asked) => pixelPage.compare(asked), request),
     slide: (request) => page.evaluate((asked) => pixelPage.slide(asked), request),
+    grow: (request) => page.evaluate((asked) => pixelPage.grow(asked), request),
     close: () => context.close(),
   };
 }

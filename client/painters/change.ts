@@ -1,0 +1,65 @@
+/**
+ * From where on a pane's picture has become another one. A row that comes changes the last few pixel columns, and what lies
+ * left of them, which is nearly all the work of painting a chart, can stay as it is. Pure.
+ */
+import { columnsOf } from './columns.ts';
+import type { PaneLine } from './scene.ts';
+import { columnOf, type Span } from './span.ts';
+
+/** Whether a line is broken between two columns depends on how far apart those around them are. */
+const COLUMNS_BEFORE = 3;
+
+/** Radius of a line's plain points in CSS pixels: the smaller, the more there are. */
+export function dotRadius(count: number): number {
+  return count > 400 ? 1.6 : count > 150 ? 2 : 2.6;
+}
+
+/** All that decides how lines look beside their rows and labels. Where it differs the whole picture is another one. */
+export function looksOf(lines: readonly PaneLine[], span: Span): readonly unknown[] {
+  return lines.map((line) => {
+    const { name, side, slot, breakAfterMs, endText, staleFor, shape } = line;
+    const { kind } = shape;
+    const points =
+      kind === 'dots'
+        ? [shape.solidFrom, shape.spread, dotRadius(columnsOf(line, span).count)]
+        : kind === 'scatter' && shape.thinned;
+    return [name, side, slot, breakAfterMs, endText === null, staleFor === null, kind, points];
+  });
+}
+
+/**
+ * The first column of a span that looks different with the rows of `after`; Infinity where none does. The lines have to be
+ * the same ones, of the same looks.
+ */
+export function changedFrom(before: readonly PaneLine[], after: readonly PaneLine[], span: Span): number {
+  return Math.min(...after.map((line, index) => lineChangedFrom(before[index] ?? line, line, span)), Infinity);
+}
+
+function lineChangedFrom(before: PaneLine, after: PaneLine, span: Span): number {
+  const first = firstDifference(arraysOf(before), arraysOf(after));
+  if (first === null) return Infinity;
+  let column = columnOf(Math.min(before.times[first] ?? Infinity, after.times[first] ?? Infinity), span);
+  if (after.shape.kind === 'dots' || after.shape.kind === 'scatter') return column;
+  for (let [row, left] = [first - 1, COLUMNS_BEFORE]; row >= 0 && left > 0; row -= 1) {
+    const own = columnOf(after.times[row] ?? 0, span);
+    if (own < column) left -= 1;
+    column = own;
+  }
+  return column;
+}
+
+function arraysOf({ times, values, shape }: PaneLine): readonly Float64Array[] {
+  return shape.kind === 'scatter' ? [times, values, shape.z, shape.threshold] : [times, values];
+}
+
+/** The first index at which columns of two batches of rows differ; null where they are the same. */
+function firstDifference(before: readonly Float64Array[], after: readonly Float64Array[]): number | null {
+  const [length = 0, other = 0] = [before[0]?.length, after[0]?.length];
+  let first = Math.min(length, other);
+  for (const [index, old] of before.entries()) {
+    const now = after[index];
+    if (now === undefined) return 0;
+    for (let i = 0; i < first; i += 1) if (!Object.is(old[i], now[i])) first = i;
+  }
+  return first === length && first === other ? null : first;
+}

@@ -1,0 +1,26 @@
+/** Paints the right part of a canvas and leaves the rest as it is. */
+
+/** Keeps a few columns of a canvas while they are painted over. */
+const keeper = document.createElement('canvas').getContext('2d');
+
+/**
+ * Has a canvas painted from `x` on. What is painted may begin up to `margin` before it: a path that is cut off by the edge
+ * of a clip is smoothed in another way there, so that the clip lies where nothing is seen of it. All in device pixels.
+ */
+export function paintRight(ctx: CanvasRenderingContext2D, x: number, margin: number, paint: () => void): void {
+  const { canvas } = ctx;
+  const { width, height } = canvas;
+  const first = x - margin;
+  if (keeper !== null) {
+    Object.assign(keeper.canvas, { width: margin, height });
+    keeper.drawImage(canvas, first, 0, margin, height, 0, 0, margin, height);
+  }
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(first, 0, width - first, height);
+  ctx.clip();
+  paint();
+  ctx.restore();
+  ctx.clearRect(first, 0, margin, height);
+  if (keeper !== null) ctx.drawImage(keeper.canvas, first, 0);
+}
