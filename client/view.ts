@@ -135,8 +135,8 @@ export function createView(environment: ViewEnvironment): View {
   const range = signal<RangeName>(asked.range ?? DEFAULT_RANGE);
   const zoom = signal(asked.zoom);
   const refresh = signal<RefreshName>(oneOf(REFRESHES, recall('refresh')) ?? 'live');
-  const theme = signal<ThemeName>(oneOf(THEMES, recall('theme')) ?? 'system');
-  const zone = signal<ZoneName>(oneOf(ZONES, recall('zone')) ?? 'utc');
+  const theme = signal<ThemeName>(taste('theme', THEMES) ?? 'system');
+  const zone = signal<ZoneName>(taste('zone', ZONES) ?? 'utc');
 
   // A browser that forbids storage forgets the choice with the page; the choice holds until then.
   function recall(name: string): string | null {
@@ -152,6 +152,19 @@ export function createView(environment: ViewEnvironment): View {
     } catch {
       // As above: nothing is lost but the memory of it.
     }
+  }
+  /** What the address asks for goes before what is remembered, which it leaves as it is. */
+  function taste<const T extends string>(name: string, names: readonly T[]): T | null {
+    return oneOf(names, new URLSearchParams(environment.query()).get(name)) ?? oneOf(names, recall(name));
+  }
+  /** Whoever chooses is no longer shown what a link had asked for. */
+  function choose(name: string, value: string): void {
+    remember(name, value);
+    const parameters = new URLSearchParams(environment.query());
+    if (!parameters.has(name)) return;
+    parameters.delete(name);
+    environment.replaceQuery(parameters.toString());
+    writeQuery();
   }
   function writeQuery(): void {
     environment.replaceQuery(
@@ -211,11 +224,11 @@ export function createView(environment: ViewEnvironment): View {
     },
     setTheme(name) {
       theme.value = name;
-      remember('theme', name);
+      choose('theme', name);
     },
     setZone(name) {
       zone.value = name;
-      remember('zone', name);
+      choose('zone', name);
     },
     offerSymbols(symbols) {
       const [first] = symbols;

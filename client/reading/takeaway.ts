@@ -89,8 +89,11 @@ export function readingNow(): ReadingQuery {
 
 /** The address that reproduces the view, whatever the visitor's own address leaves to chance. */
 export function linkNow(store: Store): string {
-  const { symbol, range, zoom, compare } = store.view;
-  const query = formatQuery(location.search, symbol.peek(), range.peek(), zoom.peek(), compare.peek());
+  const { symbol, range, zoom, compare, theme, zone } = store.view;
+  const own = new URLSearchParams(location.search);
+  own.set('theme', theme.peek());
+  own.set('zone', zone.peek());
+  const query = formatQuery(own.toString(), symbol.peek(), range.peek(), zoom.peek(), compare.peek());
   return `${location.origin}${location.pathname}?${formatReading(query, readingNow())}`;
 }
 

@@ -82,6 +82,23 @@ describe('the choices of the visitor', () => {
     expect([next.theme.value, next.zone.value, next.refresh.value]).toEqual(['light', 'local', '30s']);
   });
 
+  test('a link may ask for a theme and a zone, without these being remembered, until the visitor chooses', () => {
+    const browser = new FakeBrowser('symbol=BTC/USDT&theme=light&zone=local');
+    browser.stored.set('theme', 'dark');
+    const view = createView(browser);
+    expect([view.theme.value, view.zone.value]).toEqual(['light', 'local']);
+    expect(browser.stored.get('theme')).toBe('dark');
+    view.setTheme('system');
+    const parameters = new URLSearchParams(browser.query());
+    expect([parameters.get('theme'), parameters.get('zone'), parameters.get('symbol')]).toEqual([
+      null,
+      'local',
+      'BTC/USDT',
+    ]);
+    expect(browser.stored.get('theme')).toBe('system');
+    expect(createView(new FakeBrowser('theme=pink')).theme.value).toBe('system');
+  });
+
   test('a browser that forbids storage, or holds something else, has the defaults', () => {
     const browser = new FakeBrowser();
     browser.stored.set('theme', 'pink');
