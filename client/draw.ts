@@ -21,7 +21,8 @@ export function drawNever(drawable: Drawable): void {
   waiting.delete(drawable);
 }
 
-function drawAll(): void {
+/** Draws what waits for the next frame. */
+export function drawAll(): void {
   isRequested = false;
   const now = [...waiting];
   waiting.clear();

@@ -2,6 +2,7 @@
 import './style/page.css';
 import './style/page-narrow.css';
 import { render } from 'preact';
+import { drawAll } from './draw.ts';
 import { reloadOnceIdle } from './reload.ts';
 import { createPageStore } from './store/page.ts';
 import { followTheme } from './theme.ts';
@@ -19,6 +20,8 @@ if (location.pathname.endsWith('/wall')) {
 } else {
   const store = createPageStore();
   followTheme(store.view.theme);
-  render(<App store={store} />, root);
+  // The connection is made while the page is; what it asks for depends on how wide its charts are.
   store.start();
+  render(<App store={store} />, root);
+  drawAll();
 }

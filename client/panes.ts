@@ -45,7 +45,7 @@ export interface PanesOptions {
   onPointer(pointer: PanePointer | null): void;
   /** Called when the labels gain or lose the lines' names; without them a legend has to name the lines. */
   onNames(shown: boolean): void;
-  /** Called after every draw with the pixel columns of the widest plot. */
+  /** Called after every draw with the pixel columns of the widest plot; with what they will be about before there is one. */
   onColumns(columns: number): void;
   /** As of a single plot, for each that is made. */
   readonly onPlot?: PlotOptions['onPlot'];
@@ -97,7 +97,10 @@ export class Panes implements Drawable {
       // Another font or size of text: no width is worth keeping.
       if (scene?.palette !== this.#scene?.palette) this.#gutters = [createRoom(), createRoom()];
       this.#scene = scene;
-      if (scene === null) return;
+      if (scene === null) {
+        if (this.#columns === 0) this.#options.onColumns(this.#guess());
+        return;
+      }
       if (this.#drawScene(scene)) break;
     }
     if (this.#columns === 0) return;

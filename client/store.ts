@@ -298,7 +298,8 @@ export function createStore(deps: StoreDeps): Store {
       resizes.delete(name);
       if (edge === null) return;
       if (pictureOf(name, held.columns).points === held.series.picture.points) return;
-      askLater(held, held.series.loaded ? RESIZE_MS : 0);
+      if (held.series.loaded) askLater(held, RESIZE_MS);
+      else ask(held);
     },
     counts: () => ({ ...machine.counts, symbolFailures: symbolList.failures(), ...heldInAll() }),
     start() {

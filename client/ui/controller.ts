@@ -138,6 +138,8 @@ export function createController(store: Store, name: StreamName): ChartControlle
     // Which panes there are to be, the rows of the whole range tell.
     const now = framed(store, source.peek(), columns === 0 ? undefined : columns);
     const { view, span, ahead } = now;
+    // Nothing of it would be seen.
+    if (view.state === 'loading' && view.channels.length === 0) return null;
     // The next column begins at the window's end.
     drawn = { version: source.peek().version, from: span.to - span.bucketMs - ahead, until: span.to - ahead };
     // What is past does not move.
@@ -175,6 +177,7 @@ export function createController(store: Store, name: StreamName): ChartControlle
       named.value = shown;
     },
     onColumns: (columns) => {
+      if (columns === 0) return;
       const isSettled = source.peek().channels.length > 0;
       // Without rows there are no labels, and the plot is wider than it will be.
       if (asked > 0 && !isSettled) return;

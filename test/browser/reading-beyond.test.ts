@@ -173,6 +173,8 @@ describe('taken along', () => {
         only: 'funding_rates:okx',
         variant: 'performance_metrics:running',
         full: 'funding_rates',
+        theme: 'system',
+        zone: 'utc',
       });
       const second = await context.newPage();
       await second.goto(link);
