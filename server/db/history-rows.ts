@@ -58,6 +58,12 @@ export async function* newestRows(
   }
 }
 
+/** Epoch ms of a stream's newest row, by an index where there is one; null without rows. */
+export async function newestTime(db: Queryable, stream: StreamDeclaration): Promise<number | null> {
+  const { scope } = await wayOf(db, stream, { key: null, series: null });
+  return topOf(db, stream, scope, null);
+}
+
 /** Where a row stands in the order of its stream. */
 export function placeOf(row: Pick<StreamRow, 'id' | 'cells'>): RowPlace {
   return { micros: microsOf(row.cells[1] ?? ''), id: BigInt(row.id) };

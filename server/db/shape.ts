@@ -2,6 +2,7 @@
 import { acceptedTypes } from '../../shared/columns.ts';
 import { type Column, columnsOf, STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
 import type { ServerFacts, StreamFacts, TableFacts } from './catalogue.ts';
+import { sqlName } from './sql-name.ts';
 
 /** One difference between a table and its declaration. `column` is null where it concerns the table as a whole. */
 export interface Problem {
@@ -46,7 +47,7 @@ export function problemsOf(facts: StreamFacts, server: ServerFacts): readonly Pr
       column: null,
       missing: false,
       problem: `the role ${server.role} may not read it`,
-      mend: `grant select on ${table.schema}.${stream.table} to ${server.role}`,
+      mend: `grant select on ${sqlName(table.schema)}.${stream.table} to ${sqlName(server.role)}`,
     });
   }
   return problems;
@@ -76,14 +77,14 @@ function missing(stream: StreamDeclaration, elsewhere: readonly string[], server
       column: null,
       missing: false,
       problem: `there is no table ${stream.table} on the search path, but one in the schema ${elsewhere.join(', ')}`,
-      mend: `alter role ${server.role} in database ${server.database} set search_path = ${schema}, public`,
+      mend: `alter role ${sqlName(server.role)} in database ${sqlName(server.database)} set search_path = ${sqlName(schema)}, public`,
     };
   }
   return {
     column: null,
     missing: false,
     problem: `there is no table ${stream.table}`,
-    mend: 'alphapulse-dashboard migrate makes it',
+    mend: 'npm run migrate',
   };
 }
 
@@ -113,10 +114,7 @@ function foreignShape(stream: StreamDeclaration, table: TableFacts): readonly Pr
 }
 
 function renameMend(stream: StreamDeclaration, kind: string): string {
-  return (
-    `alter ${kind} ${stream.table} rename to ${stream.table}_old, then run alphapulse-dashboard migrate, ` +
-    'which makes the table anew'
-  );
+  return `alter ${kind} ${stream.table} rename to ${stream.table}_old, then: npm run migrate`;
 }
 
 function columnProblem(stream: StreamDeclaration, table: TableFacts, column: Column): Problem | null {
@@ -143,6 +141,6 @@ function columnProblem(stream: StreamDeclaration, table: TableFacts, column: Col
     column: column.name,
     missing: false,
     problem: `the column ${column.name} is ${there.type}, accepted are ${accepted.join(', ')}`,
-    mend: `alter table ${stream.table} alter column ${quoted} type ${wanted} using ${using} (rewrites the table)`,
+    mend: `alter table ${stream.table} alter column ${quoted} type ${wanted} using ${using} /* rewrites the table */`,
   };
 }

@@ -1,6 +1,7 @@
 /** What doctor says of what the dashboard keeps of its own: the rollups, and the retention of rows. */
 import type { DoctorFacts } from '../db/doctor/facts.ts';
 import type { StreamRollups } from '../db/doctor/rollup-facts.ts';
+import { sqlName } from '../db/sql-name.ts';
 import { type Finding, ok, warn } from './findings.ts';
 
 /** Behind by less than this is no matter: the maintainer works about every second, and slower while it builds. */
@@ -22,7 +23,7 @@ export function checkRollups({ rollups, inspection, catalogue }: DoctorFacts): r
         'rollups',
         'rollups_forbidden',
         `the role ${role} may not keep them: a server that connects as ${role} does not`,
-        `grant usage on schema alphapulse_dashboard to ${role}; grant select, insert, update, delete on all tables in schema alphapulse_dashboard to ${role}`,
+        `grant usage on schema alphapulse_dashboard to ${sqlName(role)}; grant select, insert, update, delete on all tables in schema alphapulse_dashboard to ${sqlName(role)}`,
       ),
     );
   }

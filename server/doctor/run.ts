@@ -1,11 +1,17 @@
 /** Runs doctor: connects, reads the facts once, and lets each check say what it finds. */
+import { statfs } from 'node:fs/promises';
 import { type Config, type ConfigError, type DatabaseConnection, describeConnection } from '../config.ts';
+import { readBellFacts } from '../db/doctor/bell-facts.ts';
 import { type ConnectionFault, connectDoctor, embeddedConnection } from '../db/doctor/connect.ts';
 import { type DoctorFacts, readDoctorFacts } from '../db/doctor/facts.ts';
+import { readRowFacts } from '../db/doctor/row-facts.ts';
+import type { Queryable } from '../db/queryable.ts';
 import { CodedError, messageOf } from '../errors.ts';
+import { checkBell } from './bell-checks.ts';
 import { type Finding, fail, ok, warn } from './findings.ts';
 import { checkRetention, checkRollups } from './keeping-checks.ts';
-import { SERVER_CHECKS } from './server-checks.ts';
+import { checkRows } from './row-checks.ts';
+import { checkDisk, type Disk, SERVER_CHECKS } from './server-checks.ts';
 import { checkStreams } from './stream-checks.ts';
 import { checkPacks } from './verify-checks.ts';
 
@@ -55,9 +61,15 @@ export async function runDoctor(options: DoctorOptions): Promise<readonly Findin
   const { client } = connected;
   try {
     add([ok('database', 'connected', `reached at ${describeConnection(target)}`)]);
-    add(await checkListenConnection(config));
     const facts = await readDoctorFacts(client, config.retentionDays);
     add(checkFacts(facts, config));
+    if (config.database.kind === 'embedded') add([checkDisk(await readDisk(config.database.dataDir))]);
+    // A standby takes neither LISTEN nor rows.
+    if (!facts.inspection.server.inRecovery) {
+      add(await tryBell(client, facts, target, config));
+      const rows = await readRowFacts(client, facts.catalogue, facts.inspection);
+      add(checkRows(rows, config.retentionDays));
+    }
     if (options.verify) add(await checkPacks(client, facts, options));
   } catch (error) {
     add([examinationFailed(error)]);
@@ -103,23 +115,36 @@ async function targetOf({ database }: Config): Promise<DatabaseConnection | null
   return database.kind === 'external' ? database.connection : embeddedConnection(database.dataDir);
 }
 
-/** A pooler may stand before the main connection; notifications then need a way past it. */
-async function checkListenConnection({ database }: Config): Promise<readonly Finding[]> {
-  if (database.kind === 'embedded' || database.listen === database.connection) return [];
-  const connected = await connectDoctor(database.listen);
+/** Rings and listens, on a connection of its own: a pooler may stand before the main one, and the way past it may fail. */
+async function tryBell(
+  client: Queryable,
+  facts: DoctorFacts,
+  target: DatabaseConnection,
+  { database, tickMs }: Config,
+): Promise<readonly Finding[]> {
+  const listen = database.kind === 'external' ? database.listen : target;
+  const connected = await connectDoctor(listen);
   if (!connected.ok) {
     const { code, reason, mend } = connected.fault;
     return [
       warn(
         'database',
         `listen_${code}`,
-        `DASHBOARD_LISTEN_URL does not connect, so the tick carries on alone: ${reason}`,
-        mend,
+        `the connection that listens is not there, so the tick carries on alone: ${reason}`,
+        listen === target ? mend : `${mend}; or set DASHBOARD_LISTEN_URL`,
       ),
     ];
   }
-  await connected.client.end().catch(() => undefined);
-  return [ok('database', 'listen', `notifications are heard at ${describeConnection(database.listen)}`)];
+  try {
+    return checkBell(await readBellFacts(client, connected.client, facts.catalogue), { facts, listen, tickMs });
+  } finally {
+    await connected.client.end().catch(() => undefined);
+  }
+}
+
+async function readDisk(folder: string): Promise<Disk> {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  return { folder, freeBytes: bavail * bsize, bytes: blocks * bsize };
 }
 
 function connectionFinding({ code, reason, mend }: ConnectionFault): Finding {

@@ -1,5 +1,5 @@
 /** What doctor says of the database as a whole: its version, its role in a cluster, its clock, what holds it up. */
-import type { DoctorFacts } from '../db/doctor/facts.ts';
+import { type DoctorFacts, PREPARED_SECONDS } from '../db/doctor/facts.ts';
 import { STANDBY } from '../db/run.ts';
 import { type Finding, fail, ok, warn } from './findings.ts';
 
@@ -15,6 +15,7 @@ export const SERVER_CHECKS: readonly ((facts: DoctorFacts) => readonly Finding[]
   version,
   standby,
   timescaledb,
+  size,
   clock,
   notificationQueue,
   preparedTransactions,
@@ -30,7 +31,9 @@ function version({ catalogue, server }: DoctorFacts): readonly Finding[] {
 
 function standby({ inspection }: DoctorFacts): readonly Finding[] {
   if (!inspection.server.inRecovery) return [];
-  return [fail('database', STANDBY.code, STANDBY.reason, STANDBY.mend)];
+  const mend =
+    'export DB_HOST=PRIMARY, which the standby tells: select sender_host, sender_port from pg_stat_wal_receiver';
+  return [fail('database', STANDBY.code, STANDBY.reason, mend)];
 }
 
 function timescaledb({ inspection }: DoctorFacts): readonly Finding[] {
@@ -48,6 +51,34 @@ function timescaledb({ inspection }: DoctorFacts): readonly Finding[] {
       'alter extension timescaledb update',
     ),
   ];
+}
+
+function size({ server }: DoctorFacts): readonly Finding[] {
+  if (server.databaseBytes === null) return [];
+  return [ok('database', 'size', `it takes ${megabytes(server.databaseBytes)} on disk`)];
+}
+
+/** What is free where the embedded database lies. */
+export interface Disk {
+  readonly folder: string;
+  readonly freeBytes: number;
+  readonly bytes: number;
+}
+
+/** Below these the disk is as good as full: PostgreSQL stops when it cannot write. */
+const LEAST_FREE_BYTES = 1_000_000_000;
+const LEAST_FREE_PART = 0.05;
+
+/** Whether the disk of the embedded database has room. */
+export function checkDisk({ folder, freeBytes, bytes }: Disk): Finding {
+  const what = `${megabytes(freeBytes)} of ${megabytes(bytes)} are free where ${folder} lies`;
+  if (freeBytes >= LEAST_FREE_BYTES && freeBytes >= bytes * LEAST_FREE_PART) return ok('database', 'disk', what);
+  const mend = `df -h '${folder}', then make room, or set DASHBOARD_DATA_DIR to a larger disk or DASHBOARD_RETENTION_DAYS=7`;
+  return warn('database', 'disk', `${what}; PostgreSQL stops when nothing is`, mend);
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000).toLocaleString('en-US')} MB`;
 }
 
 function clock({ server }: DoctorFacts): readonly Finding[] {
@@ -78,7 +109,7 @@ function preparedTransactions({ server }: DoctorFacts): readonly Finding[] {
     warn(
       'database',
       'prepared_transaction',
-      `the prepared transaction '${gid}' is open for more than a minute; its rows come when it is committed, and nothing is vacuumed meanwhile`,
+      `the prepared transaction '${gid}' is open for more than ${PREPARED_SECONDS} s; its rows come when it is committed, and nothing is vacuumed meanwhile`,
       `commit prepared '${gid}', or: rollback prepared '${gid}'`,
     ),
   );

@@ -18,12 +18,14 @@ export function checkStreams({ catalogue, inspection }: DoctorFacts, tickMs: num
 }
 
 function checkStream(found: StreamInspection, { table }: StreamFacts, tickMs: number): readonly Finding[] {
+  // Where the table has to make room for another, mending single columns is needless.
+  const rename = found.problems.find(({ mend }) => mend.includes(' rename to '));
   const broken = found.problems.map(({ problem, mend, column, missing }) =>
     fail(
       found.stream,
       column === null ? (found.exists ? 'table' : 'table_missing') : missing ? 'column_missing' : 'column_type',
       `it is off: ${problem}`,
-      mend,
+      rename?.mend ?? mend,
     ),
   );
   if (broken.length > 0 || table === null) return broken;

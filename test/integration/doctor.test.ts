@@ -36,8 +36,11 @@ async function examine(url = database.url, env: Readonly<Record<string, string>>
   });
 }
 
+/** The database's own counts of changed rows come a while after the changes: a test of its own waits for them. */
 const faultsOf = (findings: readonly Finding[]): readonly string[] =>
-  findings.filter(({ level }) => level !== 'ok').map(({ level, about, code }) => `${level} ${about} ${code}`);
+  findings
+    .filter(({ level, code }) => level !== 'ok' && code !== 'rows_rewritten')
+    .map(({ level, about, code }) => `${level} ${about} ${code}`);
 
 /** What an idle database has that no server runs on. */
 const UNKEPT = [
@@ -74,7 +77,7 @@ describe('planted faults', () => {
     {
       name: 'a dropped gate',
       plant: 'drop sequence alphapulse_dashboard.gate_anomalies',
-      found: ['warn migrations migrations'],
+      found: ['warn migrations migrations', 'warn anomalies doorbell_silent'],
     },
     {
       name: 'a missing index',

@@ -31,7 +31,7 @@ describe('inspection', () => {
       expect(stream).toMatchObject({ exists: false, relkind: null, readable: false, cursorColumn: false });
       expect(reasonOf(stream)).toEqual({
         reason: `there is no table ${stream.stream}`,
-        mend: 'alphapulse-dashboard migrate makes it',
+        mend: 'npm run migrate',
       });
     }
   });
@@ -78,7 +78,7 @@ describe('inspection', () => {
       id bigint primary key, "timestamp" timestamp not null, metric_name text not null, metric_value text)`);
     const { problems } = await inspected('system_metrics');
     expect(problems).toHaveLength(5);
-    for (const { mend } of problems) await client.query(mend.replace(' (rewrites the table)', ''));
+    for (const { mend } of problems) await client.query(mend);
     expect((await inspected('system_metrics')).problems).toEqual([]);
   });
 
@@ -94,7 +94,9 @@ describe('inspection', () => {
     await fieldSchema(client, 'older_performance_metrics');
     const performance = reasonOf(await inspected('performance_metrics'));
     expect(performance?.reason).toMatch(/the older performance_metrics.*total_trades.*has no symbol.*strategy_id/);
-    expect(performance?.mend).toMatch(/^alter table performance_metrics rename to performance_metrics_old, then run/);
+    expect(performance?.mend).toMatch(
+      /^alter table performance_metrics rename to performance_metrics_old, then: npm run migrate$/,
+    );
     await client.query(`create table system_metrics (id serial, "timestamp" timestamptz, cpu_percent float)`);
     const system = reasonOf(await inspected('system_metrics'));
     expect(system?.reason).toMatch(/a wide system_metrics.*cpu_percent.*has no metric_name/);

@@ -24,7 +24,7 @@ function factsWith(server: Partial<Catalogue['server']>, rest: Partial<DoctorFac
     catalogue: { server: { ...SERVER, ...server }, streams: [] },
     inspection: { server: { versionNumber, inRecovery, timescaledb }, streams: [] },
     pendingSteps: [],
-    server: { version: '15.18', clockSkewMs: 0, notificationQueue: 0, preparedTransactions: [] },
+    server: { version: '15.18', clockSkewMs: 0, notificationQueue: 0, preparedTransactions: [], databaseBytes: null },
     rollups: { access: 'ready', maintainer: 'pid 7', streams: [] },
     retention: { days: null, verdicts: [] },
     ...rest,

@@ -95,7 +95,7 @@ function faultOf(error: unknown, connection: DatabaseConnection): ConnectionFaul
         mend: `let it in by a line of pg_hba.conf (host ${database} ${user} ADDRESS scram-sha-256), then: select pg_reload_conf(); or set DB_SSLMODE=require where TLS is asked for`,
       };
     case '3D000':
-      return { code: 'database_missing', reason, mend: `createdb -h ${host} -p ${port} ${database}, or set DB_NAME` };
+      return { code: 'database_missing', reason, mend: `createdb -h ${host} -p ${port} -U ${user} '${database}', then: npm run migrate; or set DB_NAME to the one that is there` };
     case '42501':
       return {
         code: 'connect_right',
@@ -116,6 +116,13 @@ function faultOf(error: unknown, connection: DatabaseConnection): ConnectionFaul
       code: 'password',
       reason: `${place}: a password is asked for, and none is set`,
       mend: 'set DB_PASSWORD, or the password in DATABASE_URL',
+    };
+  }
+  if (/unsupported startup parameter/.test(messageOf(error))) {
+    return {
+      code: 'pooler_parameters',
+      reason,
+      mend: 'add to pgbouncer.ini: ignore_startup_parameters = extra_float_digits, statement_timeout; then: RELOAD in its console',
     };
   }
   if (/certificate|SSL|TLS/i.test(messageOf(error))) {

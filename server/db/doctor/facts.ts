@@ -37,15 +37,21 @@ export interface ServerState {
   readonly clockSkewMs: number;
   /** How full the queue of notifications is, as a fraction. */
   readonly notificationQueue: number;
-  /** Prepared transactions of this database that are older than a minute. */
+  /** Prepared transactions of this database that are open for longer than a commit takes. */
   readonly preparedTransactions: readonly string[];
+  /** What the database takes on disk; null where this role may not know. */
+  readonly databaseBytes: number | null;
 }
+
+/** A prepared transaction that is older was forgotten: its coordinator commits it within a moment. */
+export const PREPARED_SECONDS = 10;
 
 const serverRow = z.object({
   version: z.string(),
   now: z.number(),
   queue: z.number(),
   prepared: z.array(z.string()),
+  bytes: z.number().nullable(),
 });
 
 /**
@@ -79,13 +85,20 @@ async function readServerState(db: Queryable): Promise<ServerState> {
     `select current_setting('server_version') as version, (extract(epoch from clock_timestamp()) * 1000)::float8 as now,
        pg_notification_queue_usage() as queue,
        array(select gid from pg_prepared_xacts
-         where database = current_database() and prepared < now() - interval '1 minute' order by prepared) as prepared`,
+         where database = current_database() and prepared < now() - interval '${PREPARED_SECONDS} seconds' order by prepared) as prepared,
+       case when has_database_privilege(current_database(), 'connect') then pg_database_size(current_database())::float8 end as bytes`,
   );
   const answered = Date.now();
-  const { version, now, queue, prepared } = serverRow.parse(rows[0]);
+  const { version, now, queue, prepared, bytes } = serverRow.parse(rows[0]);
   // The moment of the answer lies somewhere between; what is within that is no skew.
   const skew = now < asked ? now - asked : Math.max(0, now - answered);
-  return { version, clockSkewMs: skew, notificationQueue: queue, preparedTransactions: prepared };
+  return {
+    version,
+    clockSkewMs: skew,
+    notificationQueue: queue,
+    preparedTransactions: prepared,
+    databaseBytes: bytes,
+  };
 }
 
 async function readPendingSteps(db: Queryable): Promise<readonly string[] | null> {
