@@ -2,6 +2,7 @@
 import { acceptedTypes } from '../../shared/columns.ts';
 import { type Column, columnsOf, STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
 import type { ServerFacts, StreamFacts, TableFacts } from './catalogue.ts';
+import { cursorIndex, declaredIndexes } from './indexes.ts';
 import { sqlName } from './sql-name.ts';
 
 /** One difference between a table and its declaration. `column` is null where it concerns the table as a whole. */
@@ -93,7 +94,11 @@ function notATable(stream: StreamDeclaration, table: TableFacts): Problem {
     column: null,
     missing: false,
     problem: `${stream.table} is ${KINDS[table.relkind] ?? `of kind ${table.relkind}`}, not a table`,
-    mend: renameMend(stream, table.relkind === 'v' ? 'view' : table.relkind === 'm' ? 'materialized view' : 'table'),
+    mend: renameMend(
+      stream,
+      table.relkind === 'v' ? 'view' : table.relkind === 'm' ? 'materialized view' : 'table',
+      null,
+    ),
   };
 }
 
@@ -108,13 +113,19 @@ function foreignShape(stream: StreamDeclaration, table: TableFacts): readonly Pr
       column: null,
       missing: false,
       problem: `it is ${shape.name} (${marks.join(', ')}), and has no ${stream.key.name}`,
-      mend: renameMend(stream, 'table'),
+      mend: renameMend(stream, 'table', table),
     },
   ];
 }
 
-function renameMend(stream: StreamDeclaration, kind: string): string {
-  return `alter ${kind} ${stream.table} rename to ${stream.table}_old, then: npm run migrate`;
+function renameMend(stream: StreamDeclaration, kind: string, table: TableFacts | null): string {
+  // Indexes keep their names when their table gets another one, and the new table needs those.
+  const made = new Set([cursorIndex(stream), ...declaredIndexes(stream)].map(({ name }) => name));
+  const indexes = (table?.indexes ?? [])
+    .filter(({ name }) => made.has(name))
+    .map(({ schema, name }) => `${sqlName(schema)}.${sqlName(name)}`);
+  const dropped = indexes.length === 0 ? '' : `; drop index ${indexes.join(', ')}`;
+  return `alter ${kind} ${stream.table} rename to ${stream.table}_old${dropped}, then: npm run migrate`;
 }
 
 function columnProblem(stream: StreamDeclaration, table: TableFacts, column: Column): Problem | null {
@@ -126,7 +137,7 @@ function columnProblem(stream: StreamDeclaration, table: TableFacts, column: Col
       missing: true,
       problem: `the column ${column.name} (${column.sqlType}) is missing`,
       mend: column.required
-        ? renameMend(stream, 'table')
+        ? renameMend(stream, 'table', table)
         : `alter table ${stream.table} add column ${quoted} ${column.sqlType}`,
     };
   }

@@ -95,7 +95,11 @@ function faultOf(error: unknown, connection: DatabaseConnection): ConnectionFaul
         mend: `let it in by a line of pg_hba.conf (host ${database} ${user} ADDRESS scram-sha-256), then: select pg_reload_conf(); or set DB_SSLMODE=require where TLS is asked for`,
       };
     case '3D000':
-      return { code: 'database_missing', reason, mend: `createdb -h ${host} -p ${port} -U ${user} '${database}', then: npm run migrate; or set DB_NAME to the one that is there` };
+      return {
+        code: 'database_missing',
+        reason,
+        mend: `createdb -h ${host} -p ${port} -U ${user} '${database}', then: npm run migrate; or set DB_NAME to the one that is there`,
+      };
     case '42501':
       return {
         code: 'connect_right',
