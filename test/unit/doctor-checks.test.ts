@@ -5,6 +5,7 @@ import type { DoctorFacts } from '../../server/db/doctor/facts.ts';
 import { declaredIndexes } from '../../server/db/indexes.ts';
 import { type RetentionFacts, retentionVerdicts } from '../../server/db/retention-rules.ts';
 import { checkFacts } from '../../server/doctor/run.ts';
+import { checkDisk } from '../../server/doctor/server-checks.ts';
 import { columnsOf, STREAMS } from '../../shared/streams.ts';
 
 const SERVER: Catalogue['server'] = {
@@ -62,6 +63,16 @@ describe('the server', () => {
   ])('%s', (_, facts, expected) => {
     expect(told(facts)).toEqual(expected);
   });
+});
+
+it.each<[string, number, number, 'ok' | 'warn']>([
+  ['room', 40e9, 100e9, 'ok'],
+  ['less than a gigabyte', 0.9e9, 4e9, 'warn'],
+  ['little of a large disk', 40e9, 2000e9, 'warn'],
+])('a disk with %s', (_, freeBytes, bytes, level) => {
+  const finding = checkDisk({ folder: '/data', freeBytes, bytes });
+  expect(finding).toMatchObject({ level, code: 'disk', what: expect.stringContaining('/data') });
+  expect(finding.mend).toEqual(level === 'ok' ? null : expect.stringMatching(/^df -h '\/data'/));
 });
 
 describe('retention', () => {
