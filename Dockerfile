@@ -6,6 +6,7 @@ RUN npm ci
 COPY tsconfig.json vite.config.ts ./
 COPY scripts scripts
 COPY shared shared
+COPY library library
 COPY server server
 COPY client client
 RUN npm run build && npm prune --omit=dev

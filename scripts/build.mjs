@@ -1,9 +1,12 @@
 /**
- * Builds the page and the server into dist/, quietly, and leaves a stamp that says of which sources. Built beside and
+ * Builds the page, the server and the library for other programs into dist/, quietly, and leaves a stamp that says of which sources. Built beside and
  * renamed into place: several builds at once, or one below a running server, leave a whole dist/.
  */
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { build } from 'vite';
 import { DIST, isBuilt, ROOT, STAMP, sourceHash } from './sources.mjs';
 
@@ -18,6 +21,7 @@ try {
   await Promise.all([
     build({ ...shared, build: { outDir: join(scratch, 'client') } }),
     build({ ...shared, build: { outDir: join(scratch, 'server'), ssr: true } }),
+    compileLibrary(join(scratch, 'library')),
   ]);
   // Where a second build of the same sources was first, its result stays: somebody may be starting it already.
   if (!isBuilt(hash)) exchange();
@@ -25,10 +29,21 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
+/** The library comes with its types, which the compiler alone can make. */
+async function compileLibrary(target) {
+  const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  await promisify(execFile)(process.execPath, [compiler, '-p', join(ROOT, 'library'), '--outDir', target]).catch(
+    (error) => {
+      // What is wrong stands on the compiler's standard output.
+      throw new Error(`the library does not compile: ${error.stdout || error.message}`, { cause: error });
+    },
+  );
+}
+
 function exchange() {
   // While the parts are exchanged dist/ is that of no sources, so whoever looks builds anew.
   rmSync(STAMP, { force: true });
-  for (const part of ['client', 'server']) replace(part);
+  for (const part of ['client', 'server', 'library']) replace(part);
   writeFileSync(join(scratch, 'stamp'), hash);
   renameSync(join(scratch, 'stamp'), STAMP);
 }

@@ -13,7 +13,7 @@ export const PROGRAM = join(DIST, 'server', 'main.js');
 /** Holds the hash of the sources that dist/ was built from. */
 export const STAMP = join(DIST, 'stamp');
 
-const SOURCE_FOLDERS = ['client', 'server', 'shared'];
+const SOURCE_FOLDERS = ['client', 'library', 'server', 'shared'];
 const SOURCE_FILES = ['package-lock.json', 'tsconfig.json', 'vite.config.ts', 'scripts/trim-uplot.ts'];
 
 /** Whether a build is possible here: an installed package brings neither the sources nor the builder. */
@@ -41,7 +41,7 @@ export function sourceHash() {
 
 /** Whether dist/ holds the build of the sources that hash to `hash`. */
 export function isBuilt(hash) {
-  const parts = [PROGRAM, join(DIST, 'client', 'index.html'), STAMP];
+  const parts = [PROGRAM, join(DIST, 'client', 'index.html'), join(DIST, 'library', 'client.js'), STAMP];
   return parts.every((path) => existsSync(path)) && readFileSync(STAMP, 'utf8') === hash;
 }
 

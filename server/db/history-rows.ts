@@ -10,7 +10,15 @@ import type { StreamDeclaration } from '../../shared/streams.ts';
 import { historyQueries } from './history-sql.ts';
 import type { Cells, Queryable } from './queryable.ts';
 import { readCell, readCells } from './queryable.ts';
-import { BY_TIME, type Edge, newestQuery, pageQuery, type RowPlace, type RowsScope } from './rows-sql.ts';
+import {
+  BY_TIME,
+  type Edge,
+  type Magnitude,
+  newestQuery,
+  pageQuery,
+  type RowPlace,
+  type RowsScope,
+} from './rows-sql.ts';
 import { listKeys } from './symbols.ts';
 
 /** Which rows, newest first by (timestamp, id). */
@@ -23,6 +31,7 @@ export interface RowsRequest {
   readonly from: number | null;
   /** The rows before it, or below the place of a row. Null: to the end, rows dated in the future included. */
   readonly below: Edge | null;
+  readonly magnitude?: Magnitude | undefined;
   /** Most rows; null: all of them. Rows of one place stay together, so that they may be a few more. */
   readonly limit: number | null;
 }
@@ -127,7 +136,7 @@ interface Page {
   readonly more: boolean;
 }
 
-type Bounds = Pick<RowsRequest, 'from' | 'below'>;
+type Bounds = Pick<RowsRequest, 'from' | 'below' | 'magnitude'>;
 
 async function readPage(
   db: Queryable,
@@ -151,7 +160,7 @@ async function* pagesOf(
   db: Queryable,
   stream: StreamDeclaration,
   { scope, sliced, pageRows }: Way,
-  { from, below, limit }: RowsRequest,
+  { from, below, limit, magnitude }: RowsRequest,
 ): AsyncGenerator<readonly Cells[]> {
   let left = limit ?? Number.POSITIVE_INFINITY;
   let edge = below;
@@ -162,7 +171,7 @@ async function* pagesOf(
     const wanted = Math.min(pageRows, left);
     const all = slice > LONGEST_SLICE_MS || top - slice <= (from ?? Number.NEGATIVE_INFINITY);
     const least: number | null = all ? from : top - slice;
-    const { rows, more } = await readPage(db, stream, scope, { from: least, below: edge }, wanted);
+    const { rows, more } = await readPage(db, stream, scope, { from: least, below: edge, magnitude }, wanted);
     const first = placeIn(rows.at(0));
     const last = placeIn(rows.at(-1));
     if (first !== null && last !== null) yield rows;

@@ -30,11 +30,18 @@ export type RowsScope =
   | { readonly kind: 'keys'; readonly keys: readonly string[]; readonly series: string | null }
   | { readonly kind: 'lines'; readonly lines: readonly Line[] };
 
+/** Rows alone whose value is at least so large, whatever its sign; null and NaN never are. */
+export interface Magnitude {
+  readonly column: string;
+  readonly least: number;
+}
+
 /** A page: rows at or after `from` (epoch ms; null: from the beginning) and below `below` (null: to the end). */
 export interface PageRequest {
   readonly scope: RowsScope;
   readonly from: number | null;
   readonly below: Edge | null;
+  readonly magnitude?: Magnitude | undefined;
   /** Most rows; rows of one place stay together, so that they may be a few more. */
   readonly rows: number;
   /** Most bytes of documents as the table stores them (compressed); a page has one place at least. */
@@ -59,7 +66,8 @@ export function pageQuery(stream: StreamDeclaration, request: PageRequest): Boun
   const { values, bind } = parameters();
   const most = `fetch first (${bind(request.rows)}::bigint) rows with ties`;
   const found = foundRows(stream, request, bind, (condition) => {
-    const rows = `select t.* from ${quoteIdentifier(stream.table)} t where ${condition} and ${between(request, bind)}`;
+    const bounds = `${between(request, bind)}${atLeast(request, bind)}`;
+    const rows = `select t.* from ${quoteIdentifier(stream.table)} t where ${condition} and ${bounds}`;
     return `${rows} order by ${NEWEST_FIRST('t')} ${most}`;
   });
   // The size of what is stored is known without reading it; the frame leaves out the row itself and all of its place.
@@ -134,6 +142,13 @@ function between({ from, below }: Pick<PageRequest, 'from' | 'below'>, bind: (va
   const time = `(timestamp 'epoch' + ${bind(intervalOf(micros))}::interval) at time zone 'UTC'`;
   // Parts of the table are left out by a bound of the time alone.
   return `${least} and t.${TIME} <= ${time} and (t.${TIME}, t.${ID}) < (${time}, ${bind(id.toString())}::bigint)`;
+}
+
+/** PostgreSQL takes NaN to be greater than any number. */
+function atLeast({ magnitude }: Pick<PageRequest, 'magnitude'>, bind: (value: unknown) => string): string {
+  if (magnitude === undefined) return '';
+  const column = `t.${quoteIdentifier(magnitude.column)}`;
+  return ` and abs(${column}) >= ${bind(magnitude.least)}::float8 and ${column} <> 'NaN'`;
 }
 
 /** Microseconds as PostgreSQL reads them without rounding: `20468 days 45020.123456 seconds`. */

@@ -10,7 +10,7 @@ import { columnsOf, STREAMS } from '../../shared/streams.ts';
 import type { RowsRequest } from '../db/history-rows.ts';
 import { newestRows, placeOf } from '../db/history-rows.ts';
 import type { Database } from '../db/queryable.ts';
-import type { RowPlace } from '../db/rows-sql.ts';
+import type { Magnitude, RowPlace } from '../db/rows-sql.ts';
 import type { ServiceStatus } from '../status.ts';
 import { requireUsable, streamNamed } from './availability.ts';
 import { CSV_TYPE, csvHeader, csvLine } from './csv.ts';
@@ -18,7 +18,7 @@ import { JSON_TYPE } from './json.ts';
 import { gather, sendPieces } from './pieces.ts';
 import { badRequest, type ProblemFault } from './problem.ts';
 import { decodeRowCursor, encodeRowCursor } from './row-cursor.ts';
-import { moment, oneOf, optionalKey, parseKnown, shown, wholeNumber } from './validation.ts';
+import { leastNumber, moment, oneOf, optionalKey, parseKnown, shown, wholeNumber } from './validation.ts';
 
 /** What the routes read from, and how much they may answer. */
 export interface RowsDeps {
@@ -41,6 +41,7 @@ interface Asked {
   readonly from: number | null;
   readonly to: number | null;
   readonly limit: number | null;
+  readonly magnitude?: Magnitude | undefined;
   readonly cursor: RowPlace | null;
 }
 
@@ -50,6 +51,7 @@ export const rowsRoutes: FastifyPluginAsync<RowsDeps> = async (app, { db, status
   const anomalies = z.object({
     symbol: optionalKey('a symbol such as BTC/USDT'),
     start_time: moment(),
+    min_z: leastNumber(),
     limit,
     cursor: cursorOf(STREAMS.anomalies),
   });
@@ -93,8 +95,10 @@ export const rowsRoutes: FastifyPluginAsync<RowsDeps> = async (app, { db, status
   );
 
   app.get<{ Querystring: Query }>('/api/anomalies', async ({ query }, reply) => {
-    const { symbol, start_time, ...page } = parseKnown(anomalies, query);
-    return answerPage(reply, STREAMS.anomalies, { ...page, key: symbol, series: null, from: start_time, to: null });
+    const { symbol, start_time, min_z, ...page } = parseKnown(anomalies, query);
+    const magnitude = min_z === null ? undefined : { column: 'z_score', least: min_z };
+    const asked = { ...page, magnitude, key: symbol, series: null, from: start_time, to: null };
+    return answerPage(reply, STREAMS.anomalies, asked);
   });
 
   app.get<{ Querystring: Query }>('/api/system-metrics', async ({ query }, reply) => {
@@ -134,11 +138,11 @@ function refuseContradictions(stream: StreamDeclaration, { series, from, to }: A
   if (errors.length > 0) throw badRequest(errors);
 }
 
-function requestOf({ key, series, from, to, cursor }: Asked, limit: number | null): RowsRequest {
+function requestOf({ key, series, from, to, cursor, magnitude }: Asked, limit: number | null): RowsRequest {
   // Below the cursor is below `to` as well, where the cursor came from a page of the same range; else the lower one holds.
   const end = to === null ? null : { ms: to };
   const ended = cursor !== null && (to === null || Number(cursor.micros) / 1000 < to);
-  return { key, series, from, limit, below: ended ? { place: cursor } : end };
+  return { key, series, from, limit, magnitude, below: ended ? { place: cursor } : end };
 }
 
 /** A page of rows as JSON, in pieces: `{"rows":[...],"next_cursor":...}`. */

@@ -61,6 +61,18 @@ export function wholeNumber({ least, most, usual }: { least: number; most: numbe
     });
 }
 
+/** A number of at least nothing, with or without a fraction; null where it is absent. */
+export function leastNumber() {
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): number | null => {
+      if (value === undefined) return null;
+      if (typeof value === 'string' && /^\d{1,15}(\.\d{1,15})?$/.test(value)) return Number(value);
+      return refuse(context, value, 'a number of 0 or more, such as 3 or 3.5, once');
+    });
+}
+
 /** A symbol or another key, as the database holds it. */
 function isKey(value: unknown): value is string {
   // PostgreSQL has no text with NUL in it, and no key of the field has any control character.

@@ -136,9 +136,12 @@ describe('what is wrong', () => {
       '/api/anomalies?start_time=x&key=a',
       [
         ['start_time', /"x"/],
-        ['key', /there are symbol, start_time, limit, cursor/],
+        ['key', /there are symbol, start_time, min_z, limit, cursor/],
       ],
     ],
+    ['/api/anomalies?min_z=-3', [['min_z', /"-3" is not accepted; give a number of 0 or more/]]],
+    ['/api/anomalies?min_z=3&min_z=4', [['min_z', /\["3","4"\]/]]],
+    ['/api/system-metrics?min_z=3', [['min_z', /no parameter/]]],
     [
       '/api/system-metrics?metric_name=&limit=-1',
       [

@@ -266,6 +266,25 @@ describe('the short routes', () => {
   });
 });
 
+describe('anomalies of a least |z|', () => {
+  it.each([
+    ['of all symbols', '', 'true'],
+    ['of one', '&symbol=K1/USDT', `symbol = 'K1/USDT'`],
+  ])('%s are those of either sign, however few they are, and never NaN', async (_, more, where) => {
+    await insertRandom(seeded(5), 'anomalies', 400, 200);
+    await client.query(`update anomalies set z_score = case id % 40 when 0 then 5 when 1 then -4.5 when 2 then 'NaN'
+      when 3 then '-Infinity' when 4 then 4.49 else id % 4 end`);
+    const strong = `${where} and id % 40 in (0, 1, 3)`;
+    expect(idsIn(await pages(`/api/anomalies?limit=7&min_z=4.5${more}`))).toEqual(await idsOf('anomalies', strong));
+    expect(idsIn(await pages(`/api/anomalies?limit=100&min_z=0${more}`))).toEqual(
+      await idsOf('anomalies', `${where} and id % 40 <> 2`),
+    );
+    expect(idsIn(await pages(`/api/anomalies?min_z=4.5&start_time=${NOW}${more}`))).toEqual(
+      await idsOf('anomalies', `${strong} and "timestamp" >= '2026-01-15 12:30:20Z'`),
+    );
+  });
+});
+
 describe('CSV', () => {
   it('is parsed back to the rows of the table', async () => {
     await client.query(
