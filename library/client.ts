@@ -23,30 +23,30 @@ export type { Anomaly, Moment, NewAnomaly, NewSystemMetric, SystemMetric } from 
 /** What every reading may be narrowed by. */
 interface Narrowing {
   /** Rows at or after this moment. Absent: from the first row on. */
-  readonly startTime?: Moment;
+  readonly startTime?: Moment | undefined;
   /** Most rows, 1000 where it is absent. Rows that share timestamp and id stay together: there may be a few more. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 export interface AnomaliesWanted extends Narrowing {
   /** Absent: all symbols. */
-  readonly symbol?: string;
+  readonly symbol?: string | undefined;
   /** Only those whose |z-score| is at least this. */
-  readonly leastZ?: number;
+  readonly leastZ?: number | undefined;
 }
 
 export interface SystemMetricsWanted extends Narrowing {
   /** Absent: all metrics. */
-  readonly metricName?: string;
+  readonly metricName?: string | undefined;
 }
 
 export interface DashboardOptions {
   /** Where the dashboard is, such as `http://127.0.0.1:8050`; a path in front of its own is kept. */
   readonly url: string | URL;
   /** A write token where the dashboard has such; for reading alone a view token does. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Ms until a request is given up; 10,000 where it is absent. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 const USUAL_LIMIT = 1000;

@@ -13,9 +13,9 @@ export interface NewAnomaly {
   /** In standard deviations, with its sign. */
   readonly z_score: number;
   /** Absent: 3. */
-  readonly threshold?: number | null;
+  readonly threshold?: number | null | undefined;
   /** Absent: the moment of writing. */
-  readonly timestamp?: Moment;
+  readonly timestamp?: Moment | undefined;
   /** Any JSON. */
   readonly metadata?: unknown;
 }
@@ -26,9 +26,9 @@ export interface NewSystemMetric {
   readonly metric_name: string;
   readonly metric_value: number;
   /** 1 to 20 characters. */
-  readonly metric_unit?: string | null;
+  readonly metric_unit?: string | null | undefined;
   /** Absent: the moment of writing. */
-  readonly timestamp?: Moment;
+  readonly timestamp?: Moment | undefined;
   /** Any JSON. */
   readonly metadata?: unknown;
 }

@@ -1,6 +1,7 @@
 /** The library for other programs against a real server: it writes, reads back page by page, and tells each failure apart. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createRequire } from 'node:module';
@@ -187,9 +188,16 @@ const failed: unknown = await dashboard.saveAnomaly({ symbol: 'PACK/USDT' }).cat
 console.log(row?.id === id, failed instanceof DashboardError);
 `,
     );
+    // The example of the page compiles as it stands.
+    const [, example = ''] =
+      /```ts\n([\s\S]*?)```/.exec(readFileSync(join(packageRoot(), 'docs', 'rest.md'), 'utf8')) ?? [];
+    expect(example).toContain("from 'alphapulse-dashboard/client'");
+    const surroundings = 'declare const process: { readonly env: Readonly<Record<string, string | undefined>> };\n';
+    await writeFile(join(folder, 'page.mts'), surroundings + example);
     const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
     const strictest = [
       '--strict',
+      '--exactOptionalPropertyTypes',
       '--module',
       'nodenext',
       '--target',
@@ -199,7 +207,7 @@ console.log(row?.id === id, failed instanceof DashboardError);
       '--types',
       '',
     ];
-    await run(process.execPath, [compiler, ...strictest, 'writer.mts'], { cwd: folder });
+    await run(process.execPath, [compiler, ...strictest, 'writer.mts', 'page.mts'], { cwd: folder });
     const { stdout } = await run(process.execPath, ['writer.mjs'], { cwd: folder });
     expect(stdout).toBe('true true\n');
   } finally {

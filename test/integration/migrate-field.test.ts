@@ -79,7 +79,7 @@ describe('foreign shapes', () => {
     expect(working).toHaveLength(4);
     expect(working.every(({ cursorIndex, doorbell }) => cursorIndex && doorbell)).toBe(true);
 
-    const mend = /Mend: (alter table \w+ rename to \w+), then run/.exec(left ?? '')?.[1] ?? '';
+    const mend = /Mend: (alter table \w+ rename to \w+), then: npm run migrate/.exec(left ?? '')?.[1] ?? '';
     await client.query(mend);
     await run();
     expect((await inspect(client)).streams.every(({ problems, doorbell }) => problems.length === 0 && doorbell)).toBe(
