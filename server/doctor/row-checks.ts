@@ -1,15 +1,20 @@
 /** What doctor says of the rows themselves, as writers leave them. */
 
 import { CURSOR_COLUMN, STREAMS } from '../../shared/streams.ts';
-import type { RowFacts } from '../db/doctor/row-facts.ts';
-import { type Finding, warn } from './findings.ts';
+import { ROWS_TIMEOUT_MS, type RowFacts } from '../db/doctor/row-facts.ts';
+import { type Finding, ok, warn } from './findings.ts';
 
 /** Clocks differ by less than this. */
 const MOST_AHEAD_MS = 60_000;
 
 /** What is not as the dashboard would have it; nothing where all is well. */
 export function checkRows(rows: readonly RowFacts[], retentionDays: number | null): readonly Finding[] {
-  return rows.flatMap((facts) => [...future(facts), ...uncounted(facts), ...changed(facts, retentionDays)]);
+  return rows.flatMap((facts) => [
+    ...future(facts),
+    ...uncounted(facts),
+    ...changed(facts, retentionDays),
+    ...leftOut(facts),
+  ]);
 }
 
 function future({ stream, place, newest, now }: RowFacts): readonly Finding[] {
@@ -37,6 +42,12 @@ function uncounted({ stream, place, uncounted: found }: RowFacts): readonly Find
       `leave ${CURSOR_COLUMN} out of INSERT and COPY; to deliver those rows: update ${place} set ${CURSOR_COLUMN} = default where ${CURSOR_COLUMN} is null and id > ${found.afterId}`,
     ),
   ];
+}
+
+function leftOut({ stream, leftOut: questions }: RowFacts): readonly Finding[] {
+  return questions.map((question) =>
+    ok(stream, 'rows_unread', `${question} was left open: it took longer than ${ROWS_TIMEOUT_MS / 1000} s to find out`),
+  );
 }
 
 function changed({ stream, place, updated, deleted }: RowFacts, retentionDays: number | null): readonly Finding[] {

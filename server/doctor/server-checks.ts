@@ -36,18 +36,19 @@ function standby({ inspection }: DoctorFacts): readonly Finding[] {
   return [fail('database', STANDBY.code, STANDBY.reason, mend)];
 }
 
-function timescaledb({ inspection }: DoctorFacts): readonly Finding[] {
+function timescaledb({ inspection, catalogue }: DoctorFacts): readonly Finding[] {
   const { timescaledb: installed } = inspection.server;
   if (installed === null) return [ok('database', 'timescaledb', 'TimescaleDB is not installed, and not needed')];
   const [major = 0, minor = 0] = installed.split('.').map(Number);
   const [leastMajor, leastMinor] = TRANSITION_TABLES;
-  const what = `TimescaleDB ${installed}`;
+  const hypertables = catalogue.streams.flatMap(({ stream, table }) => (table?.hypertable ? [stream] : []));
+  const what = `TimescaleDB ${installed}, hypertables: ${hypertables.length === 0 ? 'none' : hypertables.join(', ')}`;
   if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return [ok('database', 'timescaledb', what)];
   return [
     warn(
       'database',
       'timescaledb',
-      `${what} does not tell triggers which rows of a hypertable were updated, so each UPDATE voids all of its rollups`,
+      `TimescaleDB ${installed} does not tell triggers which rows of a hypertable were updated, so each UPDATE voids all of its rollups`,
       'alter extension timescaledb update',
     ),
   ];

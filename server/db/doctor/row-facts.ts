@@ -24,11 +24,14 @@ export interface RowFacts {
   /** Rows that were updated and deleted since the database counts, those by the dashboard among them. */
   readonly updated: number;
   readonly deleted: number;
+  /** What took too long to find out, in words that end "whether ...". */
+  readonly leftOut: readonly string[];
 }
 
 /** How many rows are looked through for cursor values. */
 const NEWEST_ROWS = 10_000;
-const TIMEOUT_MS = 10_000;
+/** How long a look at rows may take. */
+export const ROWS_TIMEOUT_MS = 10_000;
 const QUERY_CANCELED = '57014';
 
 const changesRow = z.object({ now: z.number(), updated: z.number(), deleted: z.number() });
@@ -45,24 +48,30 @@ export async function readRowFacts(
     const table = catalogue.streams.find((found) => found.stream === stream)?.table ?? null;
     if (problems.length > 0 || table === null) continue;
     const declaration = STREAMS[stream];
-    facts.push({
-      stream,
-      place: `${table.schema}.${declaration.table}`,
-      newest: await inTime(db, () => newestTime(db, declaration)),
-      uncounted: cursorIndex && hasIdIndex(table) ? await inTime(db, () => readUncounted(db, declaration)) : null,
-      ...(await readChanges(db, table)),
-    });
+    const leftOut: string[] = [];
+    const inTime = async <T>(question: string, look: () => Promise<T | null>): Promise<T | null> => {
+      const answer = await bounded(db, look);
+      if (answer === 'late') leftOut.push(question);
+      return answer === 'late' ? null : answer;
+    };
+    const newest = await inTime('whether rows are dated in the future', () => newestTime(db, declaration));
+    const uncounted =
+      cursorIndex && hasIdIndex(table)
+        ? await inTime(`whether rows have no ${CURSOR_COLUMN}`, () => readUncounted(db, declaration))
+        : null;
+    const place = `${table.schema}.${declaration.table}`;
+    facts.push({ stream, place, newest, uncounted, ...(await readChanges(db, table)), leftOut });
   }
   return facts;
 }
 
-/** The answer of a look that may take long; null where it took too long. */
-async function inTime<T>(db: Queryable, look: () => Promise<T | null>): Promise<T | null> {
-  await db.query(`begin read only; set local statement_timeout = ${TIMEOUT_MS}`);
+/** The answer of a look that may take long. */
+async function bounded<T>(db: Queryable, look: () => Promise<T>): Promise<T | 'late'> {
+  await db.query(`begin read only; set local statement_timeout = ${ROWS_TIMEOUT_MS}`);
   try {
     return await look();
   } catch (error) {
-    if (errorCode(error) === QUERY_CANCELED) return null;
+    if (errorCode(error) === QUERY_CANCELED) return 'late';
     throw error;
   } finally {
     await db.query('rollback');
