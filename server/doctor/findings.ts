@@ -1,5 +1,7 @@
 /** What doctor finds, and how it is told: one line each for people, or all of it as JSON. */
 
+import type { FindingCode } from './codes.ts';
+
 /** `fail`: something cannot work. `warn`: it works, but not as well as it could, or not for long. */
 export type Level = 'ok' | 'warn' | 'fail';
 
@@ -8,8 +10,8 @@ export interface Finding {
   readonly level: Level;
   /** What it concerns: `database`, `configuration`, `migrations`, `rollups`, `retention`, or a stream's name. */
   readonly about: string;
-  /** Names the finding for programs; snake_case, and the same whatever the words are. */
-  readonly code: string;
+  /** Names the finding for programs; the same whatever the words are. */
+  readonly code: FindingCode;
   /** A sentence without its full stop. */
   readonly what: string;
   /** A command or the SQL that mends it; null where nothing is to be mended. */
@@ -17,17 +19,17 @@ export interface Finding {
 }
 
 /** Something that is right. */
-export function ok(about: string, code: string, what: string): Finding {
+export function ok(about: string, code: FindingCode, what: string): Finding {
   return { level: 'ok', about, code, what, mend: null };
 }
 
 /** Something that could be better. */
-export function warn(about: string, code: string, what: string, mend: string | null): Finding {
+export function warn(about: string, code: FindingCode, what: string, mend: string | null): Finding {
   return { level: 'warn', about, code, what, mend };
 }
 
 /** Something that keeps a stream, or all of them, from working. */
-export function fail(about: string, code: string, what: string, mend: string | null): Finding {
+export function fail(about: string, code: FindingCode, what: string, mend: string | null): Finding {
   return { level: 'fail', about, code, what, mend };
 }
 

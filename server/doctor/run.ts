@@ -153,7 +153,6 @@ function connectionFinding({ code, reason, mend }: ConnectionFault): Finding {
 
 /** The connection was lost, or a right is missing that nothing else told of. */
 function examinationFailed(error: unknown): Finding {
-  const code = error instanceof CodedError ? error.code : 'examination_failed';
   const mend = error instanceof CodedError && error.mend !== undefined ? error.mend : 'npm run doctor, once more';
-  return fail('database', code, `the examination broke off: ${messageOf(error)}`, mend);
+  return fail('database', 'examination_failed', `the examination broke off: ${messageOf(error)}`, mend);
 }

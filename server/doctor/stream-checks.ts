@@ -72,7 +72,11 @@ function cursor(found: StreamInspection, table: TableFacts, tickMs: number): rea
 function trigger(
   found: StreamInspection,
   state: TableFacts['doorbell'],
-  { code, name, effect }: { readonly code: string; readonly name: string; readonly effect: string },
+  {
+    code,
+    name,
+    effect,
+  }: { readonly code: 'doorbell' | 'rewrite_triggers'; readonly name: string; readonly effect: string },
 ): readonly Finding[] {
   if (state === 'ready') return [];
   const how = state === 'absent' ? 'missing' : "disabled, or not the dashboard's";

@@ -281,7 +281,7 @@ describe('the program', () => {
 });
 
 it('JSON carries every finding with its code', () => {
-  const finding: Finding = { level: 'warn', about: 'rollups', code: 'x', what: 'a\nb', mend: 'c' };
+  const finding: Finding = { level: 'warn', about: 'rollups', code: 'rollups_none', what: 'a\nb', mend: 'c' };
   expect(JSON.parse(jsonOf([finding]))).toEqual({ healthy: true, findings: [finding] });
   expect(lineOf(finding)).toBe('warn  rollups: a b. Mend: c');
 });

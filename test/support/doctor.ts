@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
 import * as z from 'zod';
+import { CODES } from '../../server/doctor/codes.ts';
 import { runProgram } from './program.ts';
 
 const findingSchema = z.object({
@@ -34,7 +35,16 @@ export async function examine(env: Environment, flags: readonly string[] = []): 
   const { healthy, findings } = documentSchema.parse(JSON.parse(stdout));
   expect(code, 'exit code').toBe(findings.some(({ level }) => level === 'fail') ? 1 : 0);
   expect(healthy).toBe(code === 0);
+  for (const finding of findings) expectKnown(finding);
   return { findings, code };
+}
+
+/** Fails where a finding is not as docs/doctor.md has it. */
+function expectKnown({ code, level }: Found): void {
+  const meaning = CODES.get(code);
+  // Of a connection that only listens nothing is worse than a warning.
+  const levels = meaning?.levels ?? (CODES.has(code.replace(/^listen_/, '')) ? 'warn' : '');
+  expect(levels.split(' '), `levels of ${code}`).toContain(level);
 }
 
 /** What is not right, as `level about code`, in order and each once. */

@@ -13,10 +13,20 @@ import { settleTls } from '../tls.ts';
 const STATEMENT_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 5000;
 
+/** Names the faults of a connection for programs. */
+export type ConnectionCode =
+  | 'password'
+  | 'refused_by_server'
+  | 'database_missing'
+  | 'connect_right'
+  | 'connections_exhausted'
+  | 'pooler_parameters'
+  | 'tls'
+  | 'database_unreachable';
+
 /** Why there is no connection. */
 export interface ConnectionFault {
-  /** Names the fault for programs. */
-  readonly code: string;
+  readonly code: ConnectionCode;
   readonly reason: string;
   readonly mend: string;
 }
