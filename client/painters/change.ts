@@ -2,12 +2,12 @@
  * From where on a pane's picture has become another one. A row that comes changes the last few pixel columns, and what lies
  * left of them, which is nearly all the work of painting a chart, can stay as it is. Pure.
  */
-import { columnsOf } from './columns.ts';
+import { columnsOf, rowColumnsBefore } from './columns.ts';
 import type { PaneLine } from './scene.ts';
 import { columnOf, type Span } from './span.ts';
 
 /** Whether a line is broken between two columns depends on how far apart those around them are. */
-const COLUMNS_BEFORE = 3;
+export const COLUMNS_BEFORE = 3;
 
 /** Radius of a line's plain points in CSS pixels: the smaller, the more there are. */
 export function dotRadius(count: number): number {
@@ -38,14 +38,10 @@ export function changedFrom(before: readonly PaneLine[], after: readonly PaneLin
 function lineChangedFrom(before: PaneLine, after: PaneLine, span: Span): number {
   const first = firstDifference(arraysOf(before), arraysOf(after));
   if (first === null) return Infinity;
-  let column = columnOf(Math.min(before.times[first] ?? Infinity, after.times[first] ?? Infinity), span);
-  if (after.shape.kind === 'dots' || after.shape.kind === 'scatter') return column;
-  for (let [row, left] = [first - 1, COLUMNS_BEFORE]; row >= 0 && left > 0; row -= 1) {
-    const own = columnOf(after.times[row] ?? 0, span);
-    if (own < column) left -= 1;
-    column = own;
-  }
-  return column;
+  const time = Math.min(before.times[first] ?? Infinity, after.times[first] ?? Infinity);
+  const isPoints = after.shape.kind === 'dots' || after.shape.kind === 'scatter';
+  const row = isPoints ? first : rowColumnsBefore(after, span, first, COLUMNS_BEFORE);
+  return columnOf(Math.min(time, after.times[row] ?? Infinity), span);
 }
 
 function arraysOf({ times, values, shape }: PaneLine): readonly Float64Array[] {

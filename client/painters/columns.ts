@@ -18,16 +18,35 @@ export interface LineColumns {
   readonly last: Float64Array;
 }
 
-/** The columns of a line in a span. */
+/** The first row of the column that has so many other ones of the line between it and the row at `index`, which may be one past the last. */
+export function rowColumnsBefore(
+  { times }: Pick<PaneLine, 'times'>,
+  span: Pick<Span, 'bucketMs' | 'from'>,
+  index: number,
+  columns: number,
+): number {
+  let first = index;
+  let column = Infinity;
+  for (let left = columns; first > 0; first -= 1) {
+    const own = columnOf(times[first - 1] ?? 0, span);
+    if (own < column) left -= 1;
+    if (left < 0) break;
+    column = own;
+  }
+  return first;
+}
+
+/** The columns of a line in a span; with `since` (epoch ms), from the one on that it lies in. */
 export function columnsOf(
   line: Pick<PaneLine, 'times' | 'values'>,
   span: Pick<Span, 'bucketMs' | 'from' | 'to'>,
+  since = span.from,
 ): LineColumns {
   const { times, values } = line;
-  const [start, end] = rowsOf(line, span);
+  const [start, end] = rowsOf(line, { from: since, to: span.to });
   // Each row outside of the span may have a column of its own; within it there are no more columns than pixels.
-  const outside = lowerBound(times, span.from) - start + end - lowerBound(times, span.to);
-  const room = Math.min(end - start, outside + 1 + Math.ceil((span.to - span.from) / span.bucketMs));
+  const outside = lowerBound(times, since) - start + end - lowerBound(times, span.to);
+  const room = Math.min(end - start, outside + 1 + Math.ceil((span.to - since) / span.bucketMs));
   const at = new Int32Array(room);
   const first = new Float64Array(room).fill(Number.NaN);
   const least = new Float64Array(room).fill(Number.NaN);

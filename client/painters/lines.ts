@@ -1,6 +1,8 @@
 /** Draws a line's points as a polyline, as steps, or with the space to zero filled. */
-import { columnsOf, isGap, type LineColumns } from './columns.ts';
+import { COLUMNS_BEFORE } from './change.ts';
+import { columnsOf, isGap, type LineColumns, rowColumnsBefore } from './columns.ts';
 import { type PaneLine, type Surface, slotColor, slotDash } from './scene.ts';
+import { lowerBound } from './spans.ts';
 
 /** How a line stands out: `focus` is hovered, `dim` is beside a hovered one. */
 export type Emphasis = 'plain' | 'focus' | 'dim';
@@ -22,7 +24,7 @@ interface Paths {
 /** Runs of joined columns as paths, clipped to the plot by the caller. */
 export function paintLine(surface: Surface, line: PaneLine, emphasis: Emphasis): void {
   const { ctx, ratio, palette } = surface;
-  const columns = columnsOf(line, surface.span);
+  const columns = paintedColumns(surface, line);
   if (columns.count === 0) return;
   const color = slotColor(palette, line.slot);
   const isArea = line.shape.kind === 'area';
@@ -71,7 +73,7 @@ function traceRuns(surface: Surface, line: PaneLine, columns: LineColumns, paths
     }
     length = 0;
   };
-  for (let i = firstColumn(surface, line, columns); i < columns.count; i += 1) {
+  for (let i = 0; i < columns.count; i += 1) {
     const value = last[i] ?? Number.NaN;
     if (Number.isNaN(value)) {
       finish();
@@ -102,13 +104,13 @@ function traceRuns(surface: Surface, line: PaneLine, columns: LineColumns, paths
 }
 
 /**
- * The column to begin with: where only a part of the picture is painted, the one before all that is seen of it. Dashes are
+ * The columns that are painted: where only a part of the picture is, from some before all that is seen of it. Dashes are
  * counted from the line's beginning.
  */
-function firstColumn(surface: Surface, line: PaneLine, { at, count }: LineColumns): number {
-  if (slotDash(line.slot).length > 0) return 0;
-  let first = 0;
+function paintedColumns({ from, left, ratio, span }: Surface, line: PaneLine): LineColumns {
   // A joint of the line is as wide as the line.
-  while (first + 2 < count && surface.columnX(at[first + 2] ?? 0) + 3 * surface.ratio < surface.from) first += 1;
-  return first;
+  const column = Math.floor(from - left - 3 * ratio);
+  if (column <= 0 || slotDash(line.slot).length > 0) return columnsOf(line, span);
+  const next = lowerBound(line.times, span.from + column * span.bucketMs);
+  return columnsOf(line, span, line.times[rowColumnsBefore(line, span, next, COLUMNS_BEFORE)] ?? span.from);
 }

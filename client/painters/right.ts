@@ -12,7 +12,10 @@ export function paintRight(ctx: CanvasRenderingContext2D, x: number, margin: num
   const { width, height } = canvas;
   const first = x - margin;
   if (keeper !== null) {
-    Object.assign(keeper.canvas, { width: margin, height });
+    // To give it its size would make its memory anew.
+    if (keeper.canvas.width < margin) keeper.canvas.width = margin;
+    if (keeper.canvas.height < height) keeper.canvas.height = height;
+    keeper.globalCompositeOperation = 'copy';
     keeper.drawImage(canvas, first, 0, margin, height, 0, 0, margin, height);
   }
   ctx.save();
@@ -22,5 +25,5 @@ export function paintRight(ctx: CanvasRenderingContext2D, x: number, margin: num
   paint();
   ctx.restore();
   ctx.clearRect(first, 0, margin, height);
-  if (keeper !== null) ctx.drawImage(keeper.canvas, first, 0);
+  if (keeper !== null) ctx.drawImage(keeper.canvas, 0, 0, margin, height, first, 0, margin, height);
 }

@@ -23,9 +23,25 @@ export function strengthOf({ z }: Pick<ScatterShape, 'z'>, index: number): numbe
   return Number.isNaN(strength) ? -1 : strength;
 }
 
+/** What was last chosen of a shape, which an axis, its dots and their names all ask for. */
+const chosen = new WeakMap<ScatterShape, { readonly span: string; readonly rows: readonly number[] }>();
+
 /** Indexes of the rows that are drawn in a span, ascending. */
 export function scatterRows(
   { times }: Pick<PaneLine, 'times'>,
+  shape: ScatterShape,
+  { bucketMs, from, to }: Pick<Span, 'bucketMs' | 'from' | 'to'>,
+): readonly number[] {
+  const span = [bucketMs, from, to].join();
+  const known = chosen.get(shape);
+  if (known?.span === span) return known.rows;
+  const rows = choose(times, shape, { bucketMs, from, to });
+  chosen.set(shape, { span, rows });
+  return rows;
+}
+
+function choose(
+  times: Float64Array,
   { z, threshold, thinned }: ScatterShape,
   { bucketMs, from, to }: Pick<Span, 'bucketMs' | 'from' | 'to'>,
 ): number[] {

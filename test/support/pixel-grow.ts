@@ -16,8 +16,8 @@ export interface GrownResult {
 }
 
 /** Columns that rows come to, and draws for each. */
-const COLUMNS = 8;
-const DRAWS_A_COLUMN = 3;
+const COLUMNS = 6;
+const DRAWS_A_COLUMN = 2;
 /** Of the rows that come, so many are dated up to this many columns before. */
 const LATE = 0.05;
 const LATE_COLUMNS = 40;
