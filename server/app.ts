@@ -1,6 +1,6 @@
 /** Builds the HTTP server from its plugins, without listening. */
 import type { Socket } from 'node:net';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { Config } from './config.ts';
 import { isLoopback } from './config.ts';
 import type { KnownKeys } from './db/known-keys.ts';
@@ -8,7 +8,8 @@ import type { Database } from './db/queryable.ts';
 import type { Hub } from './feed/hub.ts';
 import { apiRoutes } from './http/api.ts';
 import { asyncApiRoutes } from './http/asyncapi.ts';
-import { type Access, installAccess } from './http/auth.ts';
+import type { Access } from './http/auth.ts';
+import { installCors } from './http/cors.ts';
 import { type FeedOptions, feedRoutes } from './http/feed.ts';
 import { healthRoutes } from './http/health.ts';
 import { countRequests, metricsRoutes } from './http/metrics.ts';
@@ -16,6 +17,8 @@ import { originCheck } from './http/origin.ts';
 import { pageRoutes } from './http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from './http/pages-headers.ts';
 import { installProblems, sendProblem } from './http/problem.ts';
+import { installRateLimits } from './http/rate-limits.ts';
+import { installSignIn } from './http/sign-in.ts';
 import { writeRoutes } from './http/writes.ts';
 import type { Counters, ServiceStatus } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -41,19 +44,28 @@ export interface AppDeps {
 
 /** How long connections may stay open while the server stops; above what a request waits for a database that is away. */
 const LINGER_MS = 3000;
-/** How long a request may take to arrive. */
-const REQUEST_TIMEOUT_MS = 30_000;
+/** How often connections that kept the server waiting for too long are looked for. */
+const WAITING_CHECK_MS = 1000;
 
 /** The server, ready to listen or to be injected into. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, status, counters, access, startedAt } = deps;
-  const { limits } = config;
+  const { limits, timeouts } = config;
   const app = Fastify({
     loggerInstance: deps.log,
     // Fastify's own lines carry the whole URL, which may hold a token.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: {
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: Math.min(WAITING_CHECK_MS, timeouts.headersMs),
+      // A peer that vanished without a word is found out by the operating system.
+      keepAlive: true,
+      keepAliveInitialDelay: timeouts.idleMs,
+    },
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    connectionTimeout: timeouts.idleMs,
     frameworkErrors: sendProblem,
     trustProxy: typeof config.trustProxy === 'boolean' ? config.trustProxy : [...config.trustProxy],
   });
@@ -68,21 +80,25 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   closeAnsweredConnections(app);
   countRequests(app, counters);
   installProblems(app);
-  installSecurityHeaders(app);
+  await installSecurityHeaders(app);
   if (isLoopback(config.host)) installHostCheck(app, hostsOf(config.allowedOrigins));
-  installAccess(app, access);
+  await installCors(app, config.allowedOrigins);
+  const originAllowed = originCheck(config.allowedOrigins);
+  const guard = await installRateLimits(app, access, config.budgets);
+  await installSignIn(app, { access, guard, originAllowed });
 
   const now = Date.now;
-  const originAllowed = originCheck(config.allowedOrigins);
-  const mayRead: FeedOptions['mayRead'] = (request) => access.checkAccess(request) === 'ok';
+  const mayRead = (request: FastifyRequest): boolean => access.checkAccess(request) === 'ok';
   await app.register(feedRoutes, {
     hub: deps.hub,
     hello: deps.hello,
-    mayRead,
+    access,
+    guard,
     originAllowed,
     heartbeatMs: config.heartbeatMs,
     frameBytes: limits.frameBytes,
     connectionsPerAddress: limits.connectionsPerAddress,
+    connectionsPerToken: limits.connectionsPerToken,
   });
   await app.register(apiRoutes, {
     db: deps.db,

@@ -1,6 +1,7 @@
 /** Turns arguments into a command, or into everything that is wrong with them. */
 import { parseArgs } from 'node:util';
 import { STREAM_LIST } from '../shared/streams.ts';
+import { isHolderName } from './config/tokens.ts';
 import type { Flags } from './config.ts';
 import { CodedError } from './errors.ts';
 import { type GivenFlags, TAIL_FLAGS, type TailArguments, tailArguments } from './tail/arguments.ts';
@@ -28,7 +29,9 @@ export type Command =
       readonly mend: boolean;
       readonly json: boolean;
     }
-  | { readonly kind: 'tail'; readonly args: TailArguments };
+  | { readonly kind: 'tail'; readonly args: TailArguments }
+  /** Make a token for a holder. */
+  | { readonly kind: 'token'; readonly name: string };
 
 /** Arguments that are no command of this program. The message names each and what is accepted. */
 export class UsageError extends CodedError {
@@ -40,7 +43,7 @@ export class UsageError extends CodedError {
 
 type FlagKind = 'switch' | 'value' | 'list';
 
-type CommandName = 'serve' | 'migrate' | 'doctor' | 'tail';
+type CommandName = 'serve' | 'migrate' | 'doctor' | 'tail' | 'token';
 
 const COMMANDS: Readonly<Record<CommandName, Readonly<Record<string, FlagKind>>>> = {
   serve: {
@@ -56,6 +59,7 @@ const COMMANDS: Readonly<Record<CommandName, Readonly<Record<string, FlagKind>>>
   migrate: { 'dry-run': 'switch', leave: 'list', 'no-doorbell': 'switch', remove: 'switch', debug: 'switch' },
   doctor: { verify: 'switch', mend: 'switch', json: 'switch', debug: 'switch' },
   tail: TAIL_FLAGS,
+  token: {},
 };
 const COMMAND_NAMES = Object.keys(COMMANDS);
 const TABLES = STREAM_LIST.map(({ table }) => table);
@@ -76,10 +80,17 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (given.switches.has('version')) return { kind: 'version' };
   const [, ...names] = given.positionals;
   const asked = command === 'tail' ? tailArguments(names, given, faults) : null;
-  if (command !== 'tail' && names.length > 0)
-    faults.push(...names.map((extra) => `Unexpected argument ${JSON.stringify(extra)} after the command.`));
+  const [holder = ''] = names;
+  if (command === 'token' && !isHolderName(holder))
+    faults.push(
+      `token needs the name of one holder (letters, digits, _ . -), and was given ${JSON.stringify(holder)}.`,
+    );
+  const extras = command === 'tail' ? [] : names.slice(command === 'token' ? 1 : 0);
+  if (extras.length > 0)
+    faults.push(...extras.map((extra) => `Unexpected argument ${JSON.stringify(extra)} after the command.`));
   if (command === null || faults.length > 0) throw new UsageError(faults);
   if (asked !== null) return { kind: 'tail', args: asked };
+  if (command === 'token') return { kind: 'token', name: holder };
   if (command === 'serve') return { kind: 'serve', flags: serveFlags(given) };
   const flags: Flags = given.switches.has('debug') ? { debug: 'true' } : {};
   if (command === 'doctor') {

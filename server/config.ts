@@ -9,14 +9,21 @@ import { userInfo } from 'node:os';
 import type { Address, DatabaseConfig, DatabaseConnection, System } from './config/database.ts';
 import { connectionOf, parseDatabaseUrl } from './config/database.ts';
 import { ConfigError, Findings } from './config/faults.ts';
-import type { Token } from './config/kinds.ts';
+import {
+  SHORTEST_SECRET,
+  type TokenFile,
+  TokenFileError,
+  type TokenKind,
+  type TokenSet,
+  withTokenFiles,
+} from './config/tokens.ts';
 import type { OptionalSetting, Setting, SettingWithFallback } from './config/variables.ts';
 import { SETTING_LIST, SETTINGS } from './config/variables.ts';
 
 export type { DatabaseConfig, DatabaseConnection, TlsOptions } from './config/database.ts';
 export { describeConnection } from './config/database.ts';
 export { ConfigError, type Fault } from './config/faults.ts';
-export type { Token } from './config/kinds.ts';
+export type { Token, TokenFile, TokenSet } from './config/tokens.ts';
 
 /** Bounds that a server sets for its clients (counts; bytes and ms where the name says so). */
 export interface Limits {
@@ -28,12 +35,35 @@ export interface Limits {
   readonly framesPerSecond: number;
   readonly errorsPerMinute: number;
   readonly connectionsPerAddress: number;
+  readonly connectionsPerToken: number;
   readonly pageRows: number;
   /** Bytes of a request that writes. */
   readonly bodyBytes: number;
   readonly replayRows: number;
   readonly replayBytes: number;
   readonly replayAgeMs: number;
+}
+
+/** Requests a minute, 0 for any number. */
+export interface RequestBudgets {
+  readonly readsPerAddress: number;
+  readonly readsPerToken: number;
+  readonly writesPerAddress: number;
+  readonly writesPerToken: number;
+  /** Wrong tokens from one address. */
+  readonly failedSignIns: number;
+}
+
+/** How long a connection may keep the server waiting, in ms. */
+export interface Timeouts {
+  /** Until the head of a request has come, from the connection on. */
+  readonly headersMs: number;
+  /** Until all of a request has come. */
+  readonly requestMs: number;
+  /** Between requests. */
+  readonly keepAliveMs: number;
+  /** With nothing moving in either direction while a request is under way. */
+  readonly idleMs: number;
 }
 
 /** What writes rows into the database from inside this program. */
@@ -48,13 +78,15 @@ export type DemoConfig =
 /** Who may come in. `open`: everybody who reaches the server; there are no tokens then. */
 export type AccessConfig =
   | { readonly kind: 'open'; readonly meant: boolean }
-  | {
+  | (TokenSet & {
       readonly kind: 'token';
-      readonly viewTokens: readonly Token[];
-      readonly writeTokens: readonly Token[];
-      /** Of screens that nobody signs in to: they read, and their cookies are renewed while they are in use. */
-      readonly displayTokens?: readonly Token[];
-    };
+      /** Where more tokens come from. */
+      readonly files?: {
+        /** The tokens of the variables alone. */
+        readonly fixed: TokenSet;
+        readonly list: readonly TokenFile[];
+      };
+    });
 
 /** The whole configuration. */
 export interface Config {
@@ -76,6 +108,8 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   readonly trustProxy: boolean | readonly string[];
   readonly limits: Limits;
+  readonly budgets: RequestBudgets;
+  readonly timeouts: Timeouts;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -127,12 +161,21 @@ export function parseConfig(
       framesPerSecond: read.value(SETTINGS.maxFramesPerSecond),
       errorsPerMinute: read.value(SETTINGS.maxErrorsPerMinute),
       connectionsPerAddress: read.value(SETTINGS.maxConnectionsPerAddress),
+      connectionsPerToken: read.value(SETTINGS.maxConnectionsPerToken),
       pageRows: read.value(SETTINGS.maxPageRows),
       bodyBytes: read.value(SETTINGS.maxBodyBytes),
       replayRows: read.value(SETTINGS.maxReplayRows),
       replayBytes: read.value(SETTINGS.maxReplayBytes),
       replayAgeMs: read.value(SETTINGS.maxReplayAge),
     },
+    budgets: {
+      readsPerAddress: read.value(SETTINGS.maxReadsPerAddress),
+      readsPerToken: read.value(SETTINGS.maxReadsPerToken),
+      writesPerAddress: read.value(SETTINGS.maxWritesPerAddress),
+      writesPerToken: read.value(SETTINGS.maxWritesPerToken),
+      failedSignIns: read.value(SETTINGS.maxFailedSignIns),
+    },
+    timeouts: readTimeouts(read, findings),
   };
   warnOfStrangers(env, findings);
   if (findings.faults.length > 0) throw new ConfigError(findings.faults);
@@ -245,24 +288,68 @@ function readDemo(read: Reader, database: DatabaseConfig['kind'], findings: Find
   return { kind: 'replay', file, speed: speed ?? null };
 }
 
+function readTimeouts(read: Reader, findings: Findings): Timeouts {
+  const headersMs = read.value(SETTINGS.headersTimeout);
+  const requestMs = read.value(SETTINGS.requestTimeout);
+  if (headersMs > requestMs) {
+    const problem = `is more than DASHBOARD_REQUEST_TIMEOUT_SECONDS (${requestMs / 1000}), of which the head is a part`;
+    findings.fault('DASHBOARD_HEADERS_TIMEOUT_SECONDS', String(headersMs / 1000), problem);
+  }
+  return {
+    headersMs,
+    requestMs,
+    keepAliveMs: read.value(SETTINGS.keepAliveTimeout),
+    idleMs: read.value(SETTINGS.idleTimeout),
+  };
+}
+
+const TOKEN_SETTINGS = {
+  viewTokens: { list: SETTINGS.viewTokens, file: SETTINGS.viewTokensFile },
+  writeTokens: { list: SETTINGS.writeTokens, file: SETTINGS.writeTokensFile },
+  displayTokens: { list: SETTINGS.displayTokens, file: SETTINGS.displayTokensFile },
+} as const;
+const TOKEN_KINDS = ['viewTokens', 'writeTokens', 'displayTokens'] as const satisfies readonly TokenKind[];
+
+function readTokens(read: Reader, system: System, findings: Findings): AccessConfig {
+  const displayTokens = read.optional(SETTINGS.displayTokens) ?? [];
+  const fixed: TokenSet = {
+    viewTokens: read.optional(SETTINGS.viewTokens) ?? [],
+    writeTokens: read.optional(SETTINGS.writeTokens) ?? [],
+    ...(displayTokens.length > 0 ? { displayTokens } : {}),
+  };
+  const files: TokenFile[] = [];
+  let all = fixed;
+  for (const kind of TOKEN_KINDS) {
+    const { file: setting } = TOKEN_SETTINGS[kind];
+    const path = read.optional(setting);
+    if (path === undefined) continue;
+    files.push({ kind, path });
+    try {
+      all = withTokenFiles(all, [{ kind, path }], system.readFile);
+    } catch (error) {
+      if (!(error instanceof TokenFileError)) throw error;
+      findings.fault(setting.variable ?? kind, path, error.message);
+    }
+  }
+  const tokens = TOKEN_KINDS.flatMap((kind) => all[kind] ?? []);
+  if (tokens.length === 0) findings.warn('No token is set yet, so nobody can read until a file has one.');
+  for (const token of tokens) {
+    if ('secret' in token && token.secret.length < SHORTEST_SECRET)
+      findings.warn(`The token of ${JSON.stringify(token.name)} is shorter than ${SHORTEST_SECRET} characters.`);
+  }
+  return { kind: 'token', ...all, ...(files.length > 0 ? { files: { fixed, list: files } } : {}) };
+}
+
 function readAccess(read: Reader, host: string, system: System, findings: Findings): AccessConfig {
   const auth = read.optional(SETTINGS.auth);
-  const given = [SETTINGS.viewTokens, SETTINGS.writeTokens, SETTINGS.displayTokens].flatMap(
-    (setting) => read.raw(setting)?.name ?? [],
+  const given = Object.values(TOKEN_SETTINGS).flatMap(({ list, file }) =>
+    [list, file].flatMap((setting) => read.raw(setting)?.name ?? []),
   );
-  const viewTokens = read.optional(SETTINGS.viewTokens) ?? [];
-  const writeTokens = read.optional(SETTINGS.writeTokens) ?? [];
-  const displayTokens = read.optional(SETTINGS.displayTokens) ?? [];
   if (auth === 'off') {
     if (given.length > 0) findings.warn(`DASHBOARD_AUTH is off, so ${given.join(' and ')} guard nothing.`);
     return { kind: 'open', meant: true };
   }
-  if (given.length > 0) {
-    for (const { name, secret } of [...viewTokens, ...writeTokens, ...displayTokens]) {
-      if (secret.length < 16) findings.warn(`The token of ${JSON.stringify(name)} is shorter than 16 characters.`);
-    }
-    return { kind: 'token', viewTokens, writeTokens, ...(displayTokens.length > 0 ? { displayTokens } : {}) };
-  }
+  if (given.length > 0) return readTokens(read, system, findings);
   const ready = `DASHBOARD_VIEW_TOKENS=me:${system.randomToken()}`;
   if (auth === 'token') findings.fault('DASHBOARD_AUTH', 'token', `no token is set; set for instance ${ready}`);
   else if (!isLoopback(host)) {

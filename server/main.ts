@@ -17,6 +17,7 @@ import { openLog } from './log.ts';
 import { explainListenError, requireFreePort } from './port.ts';
 import { packageVersion } from './root.ts';
 import type { TailArguments } from './tail/arguments.ts';
+import { newToken } from './token-command.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -40,6 +41,9 @@ async function main(): Promise<void> {
       return;
     case 'doctor':
       await doctor(command);
+      return;
+    case 'token':
+      process.stdout.write(newToken(command.name));
       return;
     case 'tail':
       await tail(command.args);

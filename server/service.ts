@@ -22,6 +22,7 @@ import { packageRoot, packageVersion } from './root.ts';
 import { returnTimes } from './spread.ts';
 import { Counters } from './status.ts';
 import { Telemetry } from './telemetry.ts';
+import { followTokenFiles } from './token-files.ts';
 
 /**
  * Connections that wait to be accepted. Of a storm of thousands, what is above Node's 511 is dropped by the operating system
@@ -127,6 +128,9 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
   const build = readBuildId(clientDir);
   if (config.workers > 1) telemetry.join((await import('./workers.ts')).scrapeAll);
   telemetry.follow({ counters, hub, status: following, pool: () => database.usage, version, build });
+  const access = createAccess(config.access);
+  if (config.access.kind === 'token' && config.access.files !== undefined)
+    undo.add(followTokenFiles(config.access.files, access.replace, log));
   const app = await buildApp({
     telemetry,
     config,
@@ -136,7 +140,7 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
     keys,
     status: following,
     counters,
-    access: createAccess(config.access),
+    access,
     hello: () => helloFrame(config, { version, build, epoch: following.epoch }),
     version,
     clientDir,

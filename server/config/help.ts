@@ -10,6 +10,7 @@ Usage: alphapulse-dashboard [serve] [flags]      serve the dashboard; without a 
        alphapulse-dashboard doctor [flags]       say what of the database and the configuration is right or wrong, and the mend
        alphapulse-dashboard tail STREAM... [flags]
                                                  follow a running server's feed as JSON lines on standard output
+       alphapulse-dashboard token NAME           make a secret, and the line that lets its holder in
        alphapulse-dashboard --help | --version
 
 Flags of migrate:

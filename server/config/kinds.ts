@@ -1,6 +1,7 @@
 /** Kinds of values that an environment variable or a flag can hold: how its text is parsed, and how that is explained. */
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { hasUniqueNames, type Token, token } from './tokens.ts';
 
 /** A kind of value: `accepted` completes the sentence "accepted is ...". */
 export interface Kind<T> {
@@ -116,25 +117,11 @@ function isNetwork(entry: string): boolean {
   return width === undefined || (/^\d{1,3}$/.test(width) && Number(width) <= (version === 4 ? 32 : 128));
 }
 
-/** A holder's name and the secret that it shows. */
-export interface Token {
-  readonly name: string;
-  readonly secret: string;
-}
-
-/** Tokens as `name:secret,...`. A secret may hold colons, not commas. */
+/** Tokens as `name:secret,...` or `name:sha256:HEX,...`. */
 export const tokens: Kind<readonly Token[]> = {
-  accepted: 'name:secret pairs separated by commas, every name once, secrets without spaces',
-  schema: z
-    .string()
-    .transform((value) =>
-      splitList(value).map((entry) => {
-        const colon = entry.indexOf(':');
-        return { name: entry.slice(0, Math.max(colon, 0)), secret: entry.slice(colon + 1) };
-      }),
-    )
-    .pipe(z.array(z.object({ name: z.string().regex(/^[\w.-]+$/), secret: z.string().regex(/^\S+$/) })).min(1))
-    .refine((list) => new Set(list.map(({ name }) => name)).size === list.length),
+  accepted:
+    'name:secret or name:sha256:HEX (see the command token), separated by commas, every name once, without spaces',
+  schema: z.string().transform(splitList).pipe(z.array(token).min(1).refine(hasUniqueNames)),
 };
 
 function splitList(value: string): string[] {

@@ -66,6 +66,7 @@ export const AUTH_MODES = ['token', 'off'] as const;
 const url = kind.text('a URL like postgres://user:password@host:5432/database?sslmode=require');
 const seconds = kind.seconds;
 const whole = kind.whole;
+const tokenFile = kind.text('a file of name:secret or name:sha256:HEX lines; it is read again when it changes');
 
 /** The settings. Order is the order of `--help`. */
 export const SETTINGS = {
@@ -162,6 +163,9 @@ export const SETTINGS = {
     'which screens may read without ever signing in again: name:secret,...',
     { secret: true },
   ),
+  viewTokensFile: optional('DASHBOARD_VIEW_TOKENS_FILE', tokenFile, 'none', 'more who may read, one a line'),
+  writeTokensFile: optional('DASHBOARD_WRITE_TOKENS_FILE', tokenFile, 'none', 'more who may write, one a line'),
+  displayTokensFile: optional('DASHBOARD_DISPLAY_TOKENS_FILE', tokenFile, 'none', 'more screens, one a line'),
   auth: optional(
     'DASHBOARD_AUTH',
     kind.oneOf(AUTH_MODES),
@@ -218,6 +222,61 @@ export const SETTINGS = {
     whole(1, 1_000_000),
     '200',
     "feed connections from one client's address",
+  ),
+  maxConnectionsPerToken: preset(
+    'DASHBOARD_MAX_CONNECTIONS_PER_TOKEN',
+    whole(0, 1_000_000),
+    '1000',
+    'feed connections with one token, 0 for any number',
+  ),
+  maxReadsPerAddress: preset(
+    'DASHBOARD_MAX_READS_PER_ADDRESS',
+    whole(0, 100_000_000),
+    '6000',
+    "requests of the API a minute that read, from one client's address, 0 for any number",
+  ),
+  maxReadsPerToken: preset('DASHBOARD_MAX_READS_PER_TOKEN', whole(0, 100_000_000), '12000', 'the same with one token'),
+  maxWritesPerAddress: preset(
+    'DASHBOARD_MAX_WRITES_PER_ADDRESS',
+    whole(0, 100_000_000),
+    '6000',
+    "requests of the API a minute that write, from one client's address, 0 for any number",
+  ),
+  maxWritesPerToken: preset(
+    'DASHBOARD_MAX_WRITES_PER_TOKEN',
+    whole(0, 100_000_000),
+    '12000',
+    'the same with one token',
+  ),
+  maxFailedSignIns: preset(
+    'DASHBOARD_MAX_FAILED_SIGN_INS',
+    whole(0, 1_000_000),
+    '20',
+    "wrong tokens a minute from one client's address before it has to wait, 0 for any number",
+  ),
+  headersTimeout: preset(
+    'DASHBOARD_HEADERS_TIMEOUT_SECONDS',
+    seconds(0.1, 3600),
+    '10',
+    'how long the head of a request may take, from the connection on',
+  ),
+  requestTimeout: preset(
+    'DASHBOARD_REQUEST_TIMEOUT_SECONDS',
+    seconds(0.1, 3600),
+    '30',
+    'how long a whole request may take to arrive',
+  ),
+  keepAliveTimeout: preset(
+    'DASHBOARD_KEEP_ALIVE_SECONDS',
+    seconds(0.1, 3600),
+    '72',
+    'how long a connection without a request stays open; above what a proxy in front keeps its own',
+  ),
+  idleTimeout: preset(
+    'DASHBOARD_IDLE_TIMEOUT_SECONDS',
+    seconds(0.1, 86_400),
+    '120',
+    'how long a request or an answer may stand still before its connection is cut; the feed has deadlines of its own',
   ),
   maxPageRows: preset('DASHBOARD_MAX_PAGE_ROWS', whole(1, 1_000_000), '10000', 'rows of one page of the API'),
   maxBodyBytes: preset(

@@ -303,5 +303,5 @@ export const WEBSOCKET_CLOSE_WORDS = {
   1002: 'A breach of WebSocket.',
   1007: 'Text that is not UTF-8.',
   1009: 'A frame of more than a mebibyte.',
-  1013: 'More connections from one address than the server takes; try later.',
+  1013: 'More connections from one address or with one token than the server takes, or too many wrong tokens; try later.',
 } as const;

@@ -96,7 +96,7 @@ const SECURITY = {
     type: 'httpApiKey',
     in: 'cookie',
     name: SESSION_COOKIE,
-    description: 'Set by a link to a page with ?token=.',
+    description: 'Set by the form at /sign-in, and by a link to a page with ?token=.',
   },
 } as const;
 
@@ -224,6 +224,7 @@ function limitsOf(limits: Limits): Json {
     keys_per_connection: limits.keysPerConnection,
     points_per_subscription: limits.pointsPerSubscription,
     connections_per_address: limits.connectionsPerAddress,
+    connections_per_token: limits.connectionsPerToken,
   };
 }
 

@@ -1,7 +1,7 @@
 /** The WebSocket at /feed: who may connect, and what comes in. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import websocket from '@fastify/websocket';
-import type { FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyPluginAsync, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import type { WebSocket } from 'ws';
 import type { Frame } from '../../shared/protocol.ts';
 import { CLOSE, PROTOCOL_VERSION } from '../../shared/protocol.ts';
@@ -9,7 +9,9 @@ import { controlFrame } from '../feed/frames.ts';
 import type { Hub } from '../feed/hub.ts';
 import { parseQuery } from '../feed/requests.ts';
 import type { Session } from '../feed/session.ts';
+import { type Access, type Holder, secretOf } from './auth.ts';
 import { CLOSE_TIMEOUT_MS, SocketTransport } from './feed-socket.ts';
+import type { Guard } from './rate-limits.ts';
 
 /** Frames above this are a breach of WebSocket itself (1009); up to it, an oversized one gets an error. */
 const LARGEST_PAYLOAD = 1_048_576;
@@ -21,14 +23,17 @@ export interface FeedOptions {
   readonly hub: Hub;
   /** The first frame of a connection, made anew for each (F1). */
   readonly hello: () => Frame<'hello'>;
-  /** Whether the request may read; asked before the first frame (F12). */
-  readonly mayRead: (request: FastifyRequest) => boolean;
+  /** Who may read; asked before the first frame (F12), and again whenever tokens change. */
+  readonly access: Pick<Access, 'checkAccess' | 'holderOf' | 'stands' | 'onReplaced'>;
+  readonly guard: Guard;
   /** Whether a page of this origin may connect. */
   readonly originAllowed: (origin: string, request: FastifyRequest) => boolean;
   readonly heartbeatMs: number;
   readonly frameBytes: number;
   /** Feed connections that one address may have open. */
   readonly connectionsPerAddress: number;
+  /** The same with one token, 0 for any number. */
+  readonly connectionsPerToken: number;
 }
 
 /** RFC 6455's registry: try again later. */
@@ -39,6 +44,14 @@ interface Connection {
   readonly session: Session;
   readonly transport: SocketTransport;
   readonly address: string;
+  /** Whose token it showed; null where none is needed. */
+  readonly holder: Holder | null;
+}
+
+/** A close before the first frame. */
+interface Refusal {
+  readonly code: number;
+  readonly reason: string;
 }
 
 /**
@@ -85,9 +98,14 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
     answers.get(request.raw)?.detachSocket(request.raw.socket);
   }
 
-  const addresses = new Map<string, number>();
+  const addresses = new Tally<string>();
+  const holders = new Tally<Holder>();
   const connections = new Set<Connection>();
-  const { heartbeatMs, hub } = options;
+  const { access, guard, heartbeatMs, hub } = options;
+  access.onReplaced(() => {
+    for (const { holder, transport } of connections)
+      if (holder !== null && !access.stands(holder)) transport.close(CLOSE.unauthorized, 'the token was taken back');
+  });
   const beat = setInterval(() => {
     for (const { transport } of connections) transport.ping();
   }, heartbeatMs);
@@ -105,9 +123,10 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
   function accept(socket: WebSocket, request: FastifyRequest): void {
     const transport = new SocketTransport(socket, request.raw.socket);
     const session = hub.open(transport);
-    const connection: Connection = { session, transport, address: request.ip };
+    const connection: Connection = { session, transport, address: request.ip, holder: access.holderOf(request) };
     connections.add(connection);
-    addresses.set(connection.address, (addresses.get(connection.address) ?? 0) + 1);
+    addresses.add(connection.address, 1);
+    if (connection.holder !== null) holders.add(connection.holder, 1);
     socket.on('message', (data, isBinary) => receive(session, data, isBinary, options.frameBytes));
     socket.on('pong', (data) => {
       if (transport.credit.pong(data.toString('latin1'), Date.now())) session.acknowledged();
@@ -115,44 +134,60 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
     socket.on('close', () => {
       connections.delete(connection);
       hub.close(session);
-      const left = (addresses.get(connection.address) ?? 1) - 1;
-      if (left > 0) addresses.set(connection.address, left);
-      else addresses.delete(connection.address);
+      addresses.add(connection.address, -1);
+      if (connection.holder !== null) holders.add(connection.holder, -1);
     });
     session.send(controlFrame(options.hello()));
     for (const wanted of parseQuery(queryOf(request), hub.limits)) session.request(wanted);
   }
 
-  const rememberAnswer: onRequestHookHandler = (request, reply, done) => {
+  const heldUp = new WeakSet<FastifyRequest>();
+  const prepare: onRequestAsyncHookHandler = async (request, reply) => {
     answers.set(request.raw, reply.raw);
-    done();
+    const secret = secretOf(request);
+    if (secret !== null && (await guard.judge(request, secret)).kind === 'wait') heldUp.add(request);
   };
-  app.get('/feed', { websocket: true, onRequest: rememberAnswer }, (socket, request) => {
+
+  function refusalOf(request: FastifyRequest): Refusal | null {
+    const { origin } = request.headers;
+    const { connectionsPerAddress, connectionsPerToken } = options;
+    if (addresses.of(request.ip) >= connectionsPerAddress)
+      return { code: TRY_LATER, reason: `at most ${connectionsPerAddress} connections an address` };
+    // A client that sends no Origin is no browser; its token alone decides.
+    if (origin !== undefined && !options.originAllowed(origin, request))
+      return { code: CLOSE.forbiddenOrigin, reason: 'origin not allowed' };
+    if (heldUp.has(request)) return { code: TRY_LATER, reason: 'too many wrong tokens came from this address' };
+    if (access.checkAccess(request) !== 'ok') return { code: CLOSE.unauthorized, reason: 'no valid token' };
+    const wanted = queryOf(request).get('protocol');
+    if (wanted !== null && wanted !== String(PROTOCOL_VERSION))
+      return { code: CLOSE.protocolVersion, reason: `protocol ${PROTOCOL_VERSION} is spoken` };
+    const holder = access.holderOf(request);
+    if (connectionsPerToken > 0 && holder !== null && holders.of(holder) >= connectionsPerToken)
+      return { code: TRY_LATER, reason: `at most ${connectionsPerToken} connections a token` };
+    return null;
+  }
+
+  app.get('/feed', { websocket: true, onRequest: prepare }, (socket, request) => {
     forgetRequest(socket, request);
-    const refusal =
-      (addresses.get(request.ip) ?? 0) >= options.connectionsPerAddress
-        ? { code: TRY_LATER, reason: `at most ${options.connectionsPerAddress} connections an address` }
-        : refusalOf(request, options);
-    if (refusal === null) {
-      accept(socket, request);
-      return;
-    }
-    socket.close(refusal.code, refusal.reason);
+    const refusal = refusalOf(request);
+    if (refusal === null) accept(socket, request);
+    else socket.close(refusal.code, refusal.reason);
   });
 };
 
-function refusalOf(request: FastifyRequest, options: FeedOptions): { code: number; reason: string } | null {
-  const { origin } = request.headers;
-  // A client that sends no Origin is no browser; its token alone decides.
-  if (origin !== undefined && !options.originAllowed(origin, request)) {
-    return { code: CLOSE.forbiddenOrigin, reason: 'origin not allowed' };
+/** Counts by key, and forgets what is at nought. */
+class Tally<K> {
+  readonly #counts = new Map<K, number>();
+
+  add(key: K, amount: number): void {
+    const count = this.of(key) + amount;
+    if (count > 0) this.#counts.set(key, count);
+    else this.#counts.delete(key);
   }
-  if (!options.mayRead(request)) return { code: CLOSE.unauthorized, reason: 'no valid token' };
-  const wanted = queryOf(request).get('protocol');
-  if (wanted !== null && wanted !== String(PROTOCOL_VERSION)) {
-    return { code: CLOSE.protocolVersion, reason: `protocol ${PROTOCOL_VERSION} is spoken` };
+
+  of(key: K): number {
+    return this.#counts.get(key) ?? 0;
   }
-  return null;
 }
 
 function queryOf(request: FastifyRequest): URLSearchParams {

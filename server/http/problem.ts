@@ -113,8 +113,8 @@ export function sendProblem(error: FastifyError | Error, request: FastifyRequest
 export function installProblems(app: FastifyInstance): void {
   const routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
-    // The files of the page answer to any address there is.
-    if (url !== '/*') routes.push({ pattern: patternOf(url), methods: [method].flat() });
+    // The files of the page and the questions of other origins answer to any address there is.
+    if (url !== '/*' && url !== '*') routes.push({ pattern: patternOf(url), methods: [method].flat() });
   });
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler((request, reply) => {

@@ -2,15 +2,19 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import pg from 'pg';
 import { systemClock } from '../../server/clock.ts';
+import type { RequestBudgets } from '../../server/config.ts';
 import type { KnownKeys } from '../../server/db/known-keys.ts';
 import { Hub } from '../../server/feed/hub.ts';
 import { apiRoutes } from '../../server/http/api.ts';
-import { type Access, createAccess, installAccess } from '../../server/http/auth.ts';
+import { type Access, createAccess } from '../../server/http/auth.ts';
 import { healthRoutes } from '../../server/http/health.ts';
 import { countRequests, metricsRoutes } from '../../server/http/metrics.ts';
+import { originCheck } from '../../server/http/origin.ts';
 import { pageRoutes } from '../../server/http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from '../../server/http/pages-headers.ts';
 import { installProblems, sendProblem } from '../../server/http/problem.ts';
+import { installRateLimits } from '../../server/http/rate-limits.ts';
+import { installSignIn } from '../../server/http/sign-in.ts';
 import { Counters, type Fault, type ServiceStatus, type StreamStatus } from '../../server/status.ts';
 import { Telemetry } from '../../server/telemetry.ts';
 import type { StreamName } from '../../shared/streams.ts';
@@ -44,6 +48,15 @@ export interface RestApp {
   close(): Promise<void>;
 }
 
+/** No limit at all. */
+const NO_BUDGETS: RequestBudgets = {
+  readsPerAddress: 0,
+  readsPerToken: 0,
+  writesPerAddress: 0,
+  writesPerToken: 0,
+  failedSignIns: 0,
+};
+
 /** How a test's app differs from one on loopback without tokens. */
 export interface RestOptions {
   readonly now?: () => number;
@@ -52,6 +65,7 @@ export interface RestOptions {
   readonly pointLimit?: number;
   readonly keyLimit?: number;
   readonly keys?: KnownKeys;
+  readonly budgets?: Partial<RequestBudgets>;
 }
 
 /** Builds the app on a database. */
@@ -68,11 +82,12 @@ export async function restApp(config: pg.PoolConfig, options: RestOptions = {}):
   const status = new SetStatus();
   const counters = new Counters();
   const app = Fastify({ frameworkErrors: sendProblem });
-  installSecurityHeaders(app);
+  await installSecurityHeaders(app);
   countRequests(app, counters);
   installProblems(app);
   installHostCheck(app, ['dashboard.example']);
-  installAccess(app, access);
+  const guard = await installRateLimits(app, access, { ...NO_BUDGETS, ...options.budgets });
+  await installSignIn(app, { access, guard, originAllowed: originCheck([]) });
   const about = { status, counters, now, startedAt: now() - 60_000, version: '1.2.3' };
   await app.register(apiRoutes, {
     db: pool,

@@ -13,6 +13,7 @@ describe('commands', () => {
     ['--demo --replay f.csv --speed 60', { kind: 'serve', flags: { demo: 'true', replay: 'f.csv', speed: '60' } }],
     ['--help', { kind: 'help' }],
     ['migrate -h', { kind: 'help' }],
+    ['token desk.1', { kind: 'token', name: 'desk.1' }],
     ['serve --version', { kind: 'version' }],
     ['migrate', { kind: 'migrate', flags: {}, leave: [], doorbell: true, remove: false, dryRun: false }],
     [
@@ -66,7 +67,7 @@ describe('commands', () => {
 
 describe('faults', () => {
   it.each<[string, RegExp[]]>([
-    ['sevre', [/Unknown command "sevre"; accepted are serve, migrate, doctor, tail\./]],
+    ['sevre', [/Unknown command "sevre"; accepted are serve, migrate, doctor, tail, token\./]],
     ['--prot 1', [/Unknown flag --prot; .*--port/]],
     ['serve --dry-run', [/Unknown flag --dry-run; serve accepts/]],
     ['migrate --port 1', [/Unknown flag --port; migrate accepts/]],
@@ -80,6 +81,10 @@ describe('faults', () => {
     ['serve --prot=1 --debug=2 --port', [/--prot/, /--debug takes/, /--port needs/]],
     ['--constructor', [/Unknown flag --constructor/]],
     ['constructor', [/Unknown command "constructor"/]],
+    ['token', [/token needs the name of one holder/]],
+    ['token a:b', [/token needs the name.*"a:b"/]],
+    ['token desk wall', [/Unexpected argument "wall"/]],
+    ['token desk --port 1', [/Unknown flag --port; token accepts/]],
     ['tail', [/tail needs a stream; accepted are funding_rates,/]],
     ['tail anomaly trades', [/Unknown stream "anomaly"; accepted are funding_rates,/, /Unknown stream "trades"/]],
     ['tail anomalies --port 1', [/Unknown flag --port; tail accepts --key,/]],

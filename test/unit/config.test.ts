@@ -61,12 +61,21 @@ describe('defaults', () => {
       framesPerSecond: 50,
       errorsPerMinute: 20,
       connectionsPerAddress: 200,
+      connectionsPerToken: 1000,
       pageRows: 10_000,
       bodyBytes: 4_194_304,
       replayRows: 100_000,
       replayBytes: 67_108_864,
       replayAgeMs: 3_600_000,
     });
+    expect(config.budgets).toEqual({
+      readsPerAddress: 6000,
+      readsPerToken: 12_000,
+      writesPerAddress: 6000,
+      writesPerToken: 12_000,
+      failedSignIns: 20,
+    });
+    expect(config.timeouts).toEqual({ headersMs: 10_000, requestMs: 30_000, keepAliveMs: 72_000, idleMs: 120_000 });
   });
 
   it('hold for empty values too', () => {

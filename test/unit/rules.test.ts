@@ -163,7 +163,7 @@ describe('the tables of the page', () => {
 });
 
 test('the page has the limits that hold where nothing is set', () => {
-  const { limits, heartbeatMs, tickMs } = parseConfig({}).config;
+  const { limits, budgets, heartbeatMs, tickMs } = parseConfig({}).config;
   const { least, most, usual } = BOUNDS.points;
   const figures = [
     `1 to ${BOUNDS.idLength} characters`,
@@ -176,6 +176,8 @@ test('the page has the limits that hold where nothing is set', () => {
     `more than ${limits.errorsPerMinute} in a minute`,
     `oversized (${limits.frameBytes / 1024} KiB)`,
     `than are allowed (${limits.connectionsPerAddress})`,
+    `with one token (${limits.connectionsPerToken.toLocaleString('en-US')})`,
+    `within a minute (${budgets.failedSignIns})`,
     `every \`heartbeat_ms\` (${heartbeatMs / 1000} s by default)`,
     `one tick (${tickMs / 1000} s by default)`,
   ];
