@@ -39,7 +39,7 @@ const CHALLENGE = { 'www-authenticate': 'Bearer realm="AlphaPulse dashboard"' };
 const WRONG = 'This token is not accepted. Check that all of it was copied.';
 
 /** A form as a browser sends it. People who copy a token often copy a space with it. */
-const signInForm = z.object({ token: z.string().trim().min(1), to: z.string().optional() });
+const signInForm = z.object({ token: z.string().trim().default(''), to: z.string().default('/') });
 
 /**
  * Installs the guard and the routes of signing in and out. The feed decides for itself, because a refusal is told there by
@@ -83,10 +83,9 @@ export async function installSignIn(app: FastifyInstance, deps: SignInDeps): Pro
     });
     forms.post(SIGN_IN, async (request, reply) => {
       requireOwnPage(deps, request);
-      const form = signInForm.safeParse(request.body);
-      const to = ownPath(form.data?.to ?? '/');
-      if (form.data === undefined) return refuse(to, 'Type the token in.', request, reply);
-      return signIn(deps, form.data.token, to, request, reply);
+      const { token, to } = signInForm.parse(request.body ?? {});
+      if (token === '') return refuse(ownPath(to), 'Type the token in.', request, reply);
+      return signIn(deps, token, ownPath(to), request, reply);
     });
     forms.get(SIGN_OUT, async (_request, reply) => html(reply, signOutPage()));
     forms.post(SIGN_OUT, async (request, reply) => {
