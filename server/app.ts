@@ -77,6 +77,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.addHook('onResponse', async (request) => {
     if (request.raw.headers.upgrade !== undefined) request.raw.socket.destroySoon();
   });
+  cutStandingConnections(app);
   closeAnsweredConnections(app);
   countRequests(app, counters);
   installProblems(app);
@@ -122,6 +123,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(asyncApiRoutes, { version: deps.version, limits });
   await app.register(pageRoutes, { clientDir: deps.clientDir });
   return app;
+}
+
+/** Closes a connection on which nothing moved for too long, between requests or in the middle of one. */
+function cutStandingConnections(app: FastifyInstance): void {
+  app.server.on('timeout', (socket: Socket) => {
+    app.log.debug({ address: socket.remoteAddress }, 'a connection on which nothing moved is closed');
+    socket.destroy();
+  });
 }
 
 /**

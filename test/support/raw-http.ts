@@ -35,6 +35,15 @@ export class RawHttp {
     this.#socket.write(bytes, 'latin1');
   }
 
+  /** Takes nothing of what comes, until `goOnReading`. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  goOnReading(): void {
+    this.#socket.resume();
+  }
+
   /** Closes this side alone. */
   finish(): void {
     this.#socket.end();
