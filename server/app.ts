@@ -16,7 +16,7 @@ import { countRequests, metricsRoutes } from './http/metrics.ts';
 import { originCheck } from './http/origin.ts';
 import { pageRoutes } from './http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from './http/pages-headers.ts';
-import { installProblems, sendProblem } from './http/problem.ts';
+import { installProblems, sendFrameworkProblem } from './http/problem.ts';
 import { installRateLimits } from './http/rate-limits.ts';
 import { installSignIn } from './http/sign-in.ts';
 import { writeRoutes } from './http/writes.ts';
@@ -66,7 +66,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: timeouts.keepAliveMs,
     connectionTimeout: timeouts.idleMs,
-    frameworkErrors: sendProblem,
+    frameworkErrors: sendFrameworkProblem,
     trustProxy: typeof config.trustProxy === 'boolean' ? config.trustProxy : [...config.trustProxy],
   });
   app.addHook('onResponse', async (request, reply) => {

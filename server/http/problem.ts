@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorCode, isDatabaseAway } from '../db/queryable.ts';
 import { LimitError } from '../feed/ports.ts';
+import { withoutToken } from './auth.ts';
 
 /** One fault: where it is (a parameter's name), and a message with the value and what is accepted instead. */
 export interface ProblemFault {
@@ -100,10 +101,19 @@ export function sendProblem(error: FastifyError | Error, request: FastifyRequest
     return send(reply, problem);
   }
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
-  // What the framework says of a bad request names nothing of the inside.
-  if (status >= 400 && status < 500) return send(reply, new Problem(status, error.message));
+  // What the framework says of a bad request names nothing of the inside, but may repeat an address with a token in it.
+  if (status >= 400 && status < 500) return send(reply, new Problem(status, withoutToken(error.message)));
   request.log.error({ err: error }, 'a request failed');
   return send(reply, new Problem(500, `the server failed at this request; its log has the reason under ${request.id}`));
+}
+
+/** The same for requests that the framework refuses before any hook: the headers that those would set come along. */
+export function sendFrameworkProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.headers({
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'x-content-type-options': 'nosniff',
+  });
+  return sendProblem(error, request, reply);
 }
 
 /**

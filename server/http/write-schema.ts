@@ -11,6 +11,9 @@ export const MOST_ROWS = 1000;
 const EARLIEST_MS = -62_135_596_800_000;
 const LATEST_MS = 253_402_300_799_999;
 
+/** Control characters, and halves of pairs, of which UTF-8 would make another text. */
+const NO_TEXT = /[\p{Cc}\p{Cs}]/u;
+
 const finiteOrNamed = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])], {
   error: ({ input }) =>
     input === undefined
@@ -60,9 +63,9 @@ function textOf(column: Column): z.ZodType<string> {
     .string({
       error: ({ input }) => (input === undefined ? 'missing; give a text' : `${shown(input)} is no text`),
     })
-    .refine((text) => text.length > 0 && [...text].length <= most && !/\p{Cc}/u.test(text), {
+    .refine((text) => text.length > 0 && [...text].length <= most && !NO_TEXT.test(text), {
       error: ({ input }) =>
-        `${shown(input)} is not accepted; give 1 to ${most} characters, none of them a control character`,
+        `${shown(input)} is not accepted; give 1 to ${most} characters, none of them a control character or half a pair of surrogates`,
     });
 }
 

@@ -59,10 +59,12 @@ export const writeRoutes: FastifyPluginAsync<WriteDeps> = async (app, deps) => {
  * page of another site.
  */
 function requireWriter({ access, originAllowed, isLoopback }: WriteDeps, request: FastifyRequest): void {
-  const { origin, 'content-type': type } = request.headers;
+  const { origin, 'content-type': type, 'content-encoding': encoding } = request.headers;
   // A page of another site may send forms and plain text without being asked; JSON it may not.
   if (!/^application\/json *(;|$)/i.test(type ?? ''))
     throw new Problem(415, `the content type ${shown(type ?? 'none')} is not accepted; send application/json`);
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new Problem(415, `the content encoding ${shown(encoding)} is not accepted; send the rows as they are`);
   if (origin !== undefined && !originAllowed(origin, request))
     throw new Problem(
       403,

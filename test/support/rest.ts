@@ -12,7 +12,7 @@ import { countRequests, metricsRoutes } from '../../server/http/metrics.ts';
 import { originCheck } from '../../server/http/origin.ts';
 import { pageRoutes } from '../../server/http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from '../../server/http/pages-headers.ts';
-import { installProblems, sendProblem } from '../../server/http/problem.ts';
+import { installProblems, sendFrameworkProblem } from '../../server/http/problem.ts';
 import { installRateLimits } from '../../server/http/rate-limits.ts';
 import { installSignIn } from '../../server/http/sign-in.ts';
 import { Counters, type Fault, type ServiceStatus, type StreamStatus } from '../../server/status.ts';
@@ -81,7 +81,7 @@ export async function restApp(config: pg.PoolConfig, options: RestOptions = {}):
   pool.on('error', () => undefined);
   const status = new SetStatus();
   const counters = new Counters();
-  const app = Fastify({ frameworkErrors: sendProblem });
+  const app = Fastify({ frameworkErrors: sendFrameworkProblem });
   await installSecurityHeaders(app);
   countRequests(app, counters);
   installProblems(app);
