@@ -34,7 +34,7 @@ type Limiter = ReturnType<FastifyInstance['createRateLimit']>;
  */
 export async function installRateLimits(
   app: FastifyInstance,
-  access: Pick<Access, 'holderOf' | 'holderOfSecret'>,
+  access: Pick<Access, 'required' | 'holderOf' | 'holderOfSecret'>,
   budgets: RequestBudgets,
 ): Promise<Guard> {
   await app.register(rateLimit, { global: false });
@@ -55,7 +55,8 @@ export async function installRateLimits(
     if (token !== null && access.holderOf(request) !== null)
       await count(token, request, `requests came with this token; DASHBOARD_MAX_${what}_PER_TOKEN sets how many`);
   });
-  return guardOf(access, byAddress(budgets.failedSignIns));
+  // Where no token is needed none is wrong.
+  return guardOf(access, access.required ? byAddress(budgets.failedSignIns) : null);
 }
 
 /** A name has no colon. */

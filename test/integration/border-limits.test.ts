@@ -184,4 +184,13 @@ describe('wrong tokens', () => {
     expect((await read(server, from('192.0.2.2', DESK))).status).toBe(200);
     expect((await read(server, mine, '/api/health/live')).status).toBe(200);
   });
+
+  it('are none where no token is needed', async () => {
+    const server = await serve({ DASHBOARD_MAX_FAILED_SIGN_INS: '1' });
+    for (let i = 0; i < 4; i += 1) {
+      const feed = await FeedSocket.open(`${server.feedUrl}?token=any-${i}`);
+      await feed.close();
+      expect((await read(server, { authorization: `Bearer any-${i}` })).status).toBe(200);
+    }
+  });
 });
