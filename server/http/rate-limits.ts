@@ -88,14 +88,17 @@ function guardOf(access: Pick<Access, 'holderOfSecret'>, failures: Limiter | nul
   return {
     judge: async (request, secret) => {
       const holder = access.holderOfSecret(secret);
-      const key = holder === null ? null : `${request.ip} ${holder.kind}:${holder.name}`;
-      if (failures !== null && (key === null || !known.has(key))) {
-        const state = await failures(request, { increment: false });
-        if (!state.isAllowed && state.remaining === 0)
-          return { kind: 'wait', seconds: Math.max(1, state.ttlInSeconds) };
-        if (holder === null) await failures(request);
+      if (holder === null) {
+        // Counted before it is judged, so that many at once are no more than one after the other.
+        const state = await failures?.(request);
+        const isTooMany = state !== undefined && !state.isAllowed && state.isExceeded;
+        return isTooMany ? { kind: 'wait', seconds: state.ttlInSeconds } : { kind: 'wrong' };
       }
-      if (holder === null || key === null) return { kind: 'wrong' };
+      const key = `${request.ip} ${holder.kind}:${holder.name}`;
+      if (failures !== null && !known.has(key)) {
+        const state = await failures(request, { increment: false });
+        if (!state.isAllowed && state.remaining === 0) return { kind: 'wait', seconds: state.ttlInSeconds };
+      }
       remember(key);
       return { kind: 'holder', holder };
     },

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { type Built, startBuilt } from '../support/built.ts';
 import { FeedSocket } from '../support/feed-socket.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
+import { RawHttp } from '../support/raw-http.ts';
 
 const DESK = 'desk-secret-of-some-length';
 const OTHER = 'other-secret-of-some-length';
@@ -183,6 +184,21 @@ describe('wrong tokens', () => {
     expect((await read(server, { ...mine, cookie })).status).toBe(200);
     expect((await read(server, from('192.0.2.2', DESK))).status).toBe(200);
     expect((await read(server, mine, '/api/health/live')).status).toBe(200);
+  });
+
+  it('that come all at once are no more than one after the other', async () => {
+    const server = await serve({ ...TOKENS, DASHBOARD_MAX_FAILED_SIGN_INS: '3' });
+    const connection = new RawHttp(server.port);
+    const request = (secret: string, more = '') =>
+      `GET /api/streams HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${secret}\r\n${more}\r\n`;
+    const guesses = Array.from({ length: 30 }, (_, index) => request(`wrong-${index}`));
+    connection.send(guesses.join('') + request(DESK, 'Connection: close\r\n'));
+    const { text } = await connection.ended();
+    const told = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
+    expect(told).toHaveLength(31);
+    expect(told.filter((status) => status === '401').length).toBeLessThanOrEqual(3);
+    expect(told.at(-1)).toBe('429');
+    expect(told).not.toContain('200');
   });
 
   it('are none where no token is needed', async () => {

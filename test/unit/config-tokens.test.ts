@@ -170,3 +170,28 @@ it('a head may not take longer than the whole request', () => {
   const { faults } = faultsOf({ DASHBOARD_HEADERS_TIMEOUT_SECONDS: '31' });
   expect(faults).toMatchObject([{ name: 'DASHBOARD_HEADERS_TIMEOUT_SECONDS', value: '31' }]);
 });
+
+const COUNTS = [
+  'DASHBOARD_MAX_READS_PER_ADDRESS',
+  'DASHBOARD_MAX_READS_PER_TOKEN',
+  'DASHBOARD_MAX_WRITES_PER_ADDRESS',
+  'DASHBOARD_MAX_WRITES_PER_TOKEN',
+  'DASHBOARD_MAX_FAILED_SIGN_INS',
+  'DASHBOARD_MAX_CONNECTIONS_PER_TOKEN',
+];
+const SPANS = [
+  'DASHBOARD_HEADERS_TIMEOUT_SECONDS',
+  'DASHBOARD_REQUEST_TIMEOUT_SECONDS',
+  'DASHBOARD_KEEP_ALIVE_SECONDS',
+  'DASHBOARD_IDLE_TIMEOUT_SECONDS',
+];
+
+it.each([
+  ...COUNTS.flatMap((name) => ['-1', '1.5', '1e3', 'off', '9999999999', ' '].map((value) => [name, value] as const)),
+  ...SPANS.flatMap((name) =>
+    ['0', '-1', '1e3', 'never', 'Infinity', '99999999'].map((value) => [name, value] as const),
+  ),
+])('%s=%j is a fault that names what is accepted', (name, value) => {
+  const { faults } = faultsOf({ [name]: value });
+  expect(faults).toMatchObject([{ name, value, problem: expect.stringMatching(/^accepted is a (whole )?number/) }]);
+});
