@@ -118,7 +118,8 @@ describe('the form', () => {
         expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
       };
       await page.goto(server.url);
-      expect(await page.evaluate(() => document.activeElement?.id)).toBe('token');
+      // The browser gives the focus with a frame, which may come after the page has loaded.
+      await page.waitForFunction(() => document.activeElement?.id === 'token');
       await looked();
       await signIn(page, 'wrong-secret-of-some-length');
       await alert(page).waitFor();
