@@ -13,6 +13,7 @@ import { installCors } from './http/cors.ts';
 import { type FeedOptions, feedRoutes } from './http/feed.ts';
 import { healthRoutes } from './http/health.ts';
 import { countRequests, metricsRoutes } from './http/metrics.ts';
+import { openApiRoutes } from './http/openapi.ts';
 import { originCheck } from './http/origin.ts';
 import { pageRoutes } from './http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from './http/pages-headers.ts';
@@ -121,6 +122,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(healthRoutes, { status, counters, version: deps.version, now, startedAt, mayRead });
   await app.register(metricsRoutes, { counters, hub: deps.hub, telemetry: deps.telemetry, now, startedAt });
   await app.register(asyncApiRoutes, { version: deps.version, limits });
+  await app.register(openApiRoutes, { version: deps.version, limits, guarded: access.required });
   await app.register(pageRoutes, { clientDir: deps.clientDir });
   return app;
 }

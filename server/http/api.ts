@@ -27,14 +27,19 @@ const HOUR_MS = 3_600_000;
 const DOCUMENT_MEMBERS = ['funding_rates', 'anomalies', 'performance', 'predictions'] as const;
 const hours = wholeNumber({ least: 1, most: 168, usual: 24 });
 
+/** What may be asked of a symbol's document, the symbol itself included. */
+export function symbolQuery(rowLimit: number) {
+  return z.object({
+    symbol: key('a symbol such as BTC/USDT'),
+    hours,
+    limit: wholeNumber({ least: 1, most: rowLimit, usual: Math.min(1000, rowLimit) }),
+  });
+}
+
 /** Registers the routes. */
 export const apiRoutes: FastifyPluginAsync<ApiDeps> = async (app, deps) => {
   const { db, status, keys = new KnownKeys(db) } = deps;
-  const symbolData = z.object({
-    symbol: key('a symbol such as BTC/USDT'),
-    hours,
-    limit: wholeNumber({ least: 1, most: deps.rowLimit, usual: Math.min(1000, deps.rowLimit) }),
-  });
+  const symbolData = symbolQuery(deps.rowLimit);
 
   await app.register(chartRoutes, deps);
   await app.register(checksumRoutes, deps);

@@ -1,6 +1,5 @@
 /** The feed as an AsyncAPI 3.0 document at /api/asyncapi.json, made from the very schemas that parse its frames. */
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
-import * as z from 'zod';
 import { BOUNDS, CLIENT_FRAMES, CLOSE, PROTOCOL_VERSION, serverFrame } from '../../shared/protocol.ts';
 import { RANGE_HELP } from '../../shared/range.ts';
 import { rowSchema } from '../../shared/row-schema.ts';
@@ -14,14 +13,13 @@ import {
   WEBSOCKET_CLOSE_WORDS,
 } from './asyncapi-frames.ts';
 import { SESSION_COOKIE } from './auth.ts';
+import { isJson, type Json, mapObject, schemaOf } from './json-schema.ts';
 
 /** What the document tells of this server. */
 export interface AsyncApiAbout {
   readonly version: string;
   readonly limits: Limits;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Registers the route. It is guarded as everything is that is read. */
 export const asyncApiRoutes: FastifyPluginAsync<AsyncApiAbout> = async (app, about) => {
@@ -100,27 +98,10 @@ const SECURITY = {
   },
 } as const;
 
-/** The JSON Schema that a zod schema stands for. Input, because both sides ignore fields that they do not know. */
-function schemaOf(schema: z.core.$ZodType): Json {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { target: 'draft-7', io: 'input' });
-  return rest;
-}
-
-function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function memberOf(schema: Json, name: string): Json {
   const member = schema[name];
   if (!isJson(member)) throw new Error(`the schema has no object ${name}: ${JSON.stringify(schema).slice(0, 200)}`);
   return member;
-}
-
-function mapObject<K extends string, V, R>(
-  object: Readonly<Record<K, V>>,
-  map: (name: string, value: V) => R,
-): Record<string, R> {
-  return Object.fromEntries(Object.entries<V>(object).map(([name, value]) => [name, map(name, value)]));
 }
 
 /** Puts the words of each field, and what more is known of it, into an object's schema. */
@@ -149,9 +130,9 @@ function clientSchemas(limits: Limits): { readonly subscribe: Json; readonly uns
     detail: { default: 'full' },
   };
   return {
-    subscribe: described(schemaOf(CLIENT_FRAMES.subscribe), CLIENT_FRAME_WORDS.subscribe.fields, more),
-    unsubscribe: described(schemaOf(CLIENT_FRAMES.unsubscribe), CLIENT_FRAME_WORDS.unsubscribe.fields),
-    ping: described(schemaOf(CLIENT_FRAMES.ping), CLIENT_FRAME_WORDS.ping.fields),
+    subscribe: described(schemaOf(CLIENT_FRAMES.subscribe, 'draft-7'), CLIENT_FRAME_WORDS.subscribe.fields, more),
+    unsubscribe: described(schemaOf(CLIENT_FRAMES.unsubscribe, 'draft-7'), CLIENT_FRAME_WORDS.unsubscribe.fields),
+    ping: described(schemaOf(CLIENT_FRAMES.ping, 'draft-7'), CLIENT_FRAME_WORDS.ping.fields),
   };
 }
 
@@ -159,7 +140,7 @@ function clientSchemas(limits: Limits): { readonly subscribe: Json; readonly uns
 function serverSchemas(): Readonly<Record<string, Json>> {
   const byType = new Map<string, Json>();
   for (const option of serverFrame.def.options) {
-    const schema = schemaOf(option);
+    const schema = schemaOf(option, 'draft-7');
     const { const: type } = memberOf(memberOf(schema, 'properties'), 'type');
     byType.set(String(type), schema);
   }
@@ -184,7 +165,7 @@ function withRows(delta: Json): Json {
 const rowName = (stream: string): string => `${stream}_row`;
 
 function rowSchemas(): Json {
-  return Object.fromEntries(STREAM_NAMES.map((stream) => [rowName(stream), schemaOf(rowSchema(stream))]));
+  return Object.fromEntries(STREAM_NAMES.map((stream) => [rowName(stream), schemaOf(rowSchema(stream), 'draft-7')]));
 }
 
 /** The query string: the same fields as a subscribe frame, with lists written with commas. */

@@ -31,41 +31,50 @@ export interface ChartDeps {
 const HOUR_MS = 3_600_000;
 /** Longest time between `from` and `to`: seven days, and what a page widens them by. */
 const LONGEST_HOURS = 8 * 24;
+const LONGEST_MS = LONGEST_HOURS * HOUR_MS;
 /** What a chart shows where no symbol is asked for. */
 const USUAL_SYMBOL = 'BTC/USDT';
 
-const CHARTS: ReadonlyMap<string, StreamName> = new Map([
+/** The charts by every name that they are known by. */
+export const CHARTS: ReadonlyMap<string, StreamName> = new Map([
   ...STREAM_NAMES.map((name) => [name, name] as const),
   ...Object.entries(SHORT_NAMES),
 ]);
 
+const asked = {
+  hours: wholeNumber({ least: 1, most: 168, usual: 24 }),
+  from: moment(),
+  to: moment(),
+  points: wholeNumber(BOUNDS.points),
+  bucket_ms: wholeNumber({ least: 1, most: LONGEST_MS, usual: undefined }),
+};
+
+/** What may be asked of a chart whose key is a symbol. */
+export const symbolChart = z.object({ ...asked, symbol: key('a symbol such as BTC/USDT', USUAL_SYMBOL) });
+
+/** What may be asked of a chart of metrics. @param keyLimit how many may be named. */
+export const metricChart = (keyLimit: number) =>
+  z.object({ ...asked, metric_name: keys('names of metrics', keyLimit) });
+
 /** Registers the route. */
 export const chartRoutes: FastifyPluginAsync<ChartDeps> = async (app, deps) => {
   const { db, status } = deps;
-  const shared = {
-    hours: wholeNumber({ least: 1, most: 168, usual: 24 }),
-    from: moment(),
-    to: moment(),
-    points: wholeNumber(BOUNDS.points),
-    bucket_ms: z.union([z.undefined(), wholeNumber({ least: 1, most: LONGEST_HOURS * HOUR_MS, usual: 1 })]),
-  };
-  const symbolChart = z.object({ ...shared, symbol: key('a symbol such as BTC/USDT', USUAL_SYMBOL) });
-  const metricChart = z.object({ ...shared, metric_name: keys('names of metrics', deps.keyLimit) });
+  const metrics = metricChart(deps.keyLimit);
 
   app.get<{ Params: { chart: string } }>('/api/chart/:chart', async ({ params, query }, reply) => {
     const stream = chartNamed(params.chart);
     const bySymbol = stream.key.name === 'symbol';
-    const asked = bySymbol
+    const wanted = bySymbol
       ? { ...parseInput(symbolChart, query), metric_name: null }
-      : { ...parseInput(metricChart, query), symbol: null };
-    const span = spanOf(asked, deps.now());
+      : { ...parseInput(metrics, query), symbol: null };
+    const span = spanOf(wanted, deps.now());
     requireUsable(status, stream);
     const channels = await inReadTransaction(db, async (client) => {
       const read: ReducedChannel[] = [];
       const request: SnapshotRequest = {
-        keys: asked.symbol === null ? asked.metric_name : [asked.symbol],
+        keys: wanted.symbol === null ? wanted.metric_name : [wanted.symbol],
         range: { kind: 'window', ms: span.to - span.from },
-        resolution: asked.bucket_ms === undefined ? { points: asked.points } : { bucketMs: asked.bucket_ms },
+        resolution: wanted.bucket_ms === undefined ? { points: wanted.points } : { bucketMs: wanted.bucket_ms },
         now: span.to,
         pointLimit: deps.pointLimit,
       };
@@ -73,7 +82,7 @@ export const chartRoutes: FastifyPluginAsync<ChartDeps> = async (app, deps) => {
       for await (const channel of readChannels(client, stream, request, options)) read.push(channel);
       return read;
     });
-    return json(reply, chartDocument(stream, { chart: params.chart, symbol: asked.symbol, span }, channels));
+    return json(reply, chartDocument(stream, { chart: params.chart, symbol: wanted.symbol, span }, channels));
   });
 };
 
@@ -92,7 +101,7 @@ function spanOf(asked: { hours: number; from: number | null; to: number | null }
     throw badRequest([{ path, message: 'missing; give both from and to, or hours alone' }]);
   }
   const span = to - from;
-  if (span > 0 && span <= LONGEST_HOURS * HOUR_MS) return { from, to, hours: null };
+  if (span > 0 && span <= LONGEST_MS) return { from, to, hours: null };
   const message = `${to} is ${span} ms after from; give a time after it, at most ${LONGEST_HOURS / 24} days`;
   throw badRequest([{ path: 'to', message }]);
 }

@@ -27,14 +27,12 @@ export interface ChecksumDeps {
 /** Longest time between `from` and `to`: as of a chart. */
 const LONGEST_MS = 8 * 86_400_000;
 
-/** No width that anybody can give. */
-const MISSING = 0;
-
-const asked = z.object({
+/** What may be asked of a checksum; all but `parts` has to be given. */
+export const checksumQuery = z.object({
   key: key('one key of the stream, such as BTC/USDT'),
   from: moment(),
   to: moment(),
-  bucket_ms: wholeNumber({ least: 1, most: LONGEST_MS, usual: MISSING }),
+  bucket_ms: wholeNumber({ least: 1, most: LONGEST_MS, usual: undefined }),
   parts: wholeNumber({ least: 1, most: MOST_PARTS, usual: 1 }),
 });
 
@@ -44,7 +42,7 @@ export const checksumRoutes: FastifyPluginAsync<ChecksumDeps> = async (app, { db
     '/api/streams/:stream/checksum',
     async ({ params, query }, reply) => {
       const stream = streamNamed(params.stream);
-      const given = parseKnown(asked, query);
+      const given = parseKnown(checksumQuery, query);
       const span = spanOf(given);
       requireUsable(status, stream);
       const channel = await inReadTransaction(db, (client) => readChannel(client, stream, given.key, span));
@@ -67,11 +65,11 @@ export const checksumRoutes: FastifyPluginAsync<ChecksumDeps> = async (app, { db
 };
 
 /** The span of a request. Throws a Problem 400 with all that is wrong with it. */
-function spanOf({ from, to, bucket_ms: bucketMs }: z.output<typeof asked>): SummedSpan {
-  const missing = Object.entries({ from, to, bucket_ms: bucketMs === MISSING ? null : bucketMs })
-    .filter(([, value]) => value === null)
-    .map(([path]) => ({ path, message: 'missing; give from, to and bucket_ms' }));
-  if (from === null || to === null || missing.length > 0) throw badRequest(missing);
+function spanOf({ from, to, bucket_ms: bucketMs }: z.output<typeof checksumQuery>): SummedSpan {
+  if (from === null || to === null || bucketMs === undefined) {
+    const missing = Object.entries({ from, to, bucket_ms: bucketMs ?? null }).filter(([, value]) => value === null);
+    throw badRequest(missing.map(([path]) => ({ path, message: 'missing; give from, to and bucket_ms' })));
+  }
   const faults: ProblemFault[] = Object.entries({ from, to })
     .filter(([, value]) => !isEdge(value, bucketMs))
     .map(([path, value]) => ({

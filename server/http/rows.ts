@@ -45,22 +45,46 @@ interface Asked {
   readonly cursor: RowPlace | null;
 }
 
-/** Registers the routes. */
-export const rowsRoutes: FastifyPluginAsync<RowsDeps> = async (app, { db, status, now, rowLimit }) => {
-  const limit = wholeNumber({ least: 1, most: rowLimit, usual: Math.min(USUAL_LIMIT, rowLimit) });
-  const anomalies = z.object({
+const limitOf = (rowLimit: number) => wholeNumber({ least: 1, most: rowLimit, usual: Math.min(USUAL_LIMIT, rowLimit) });
+
+/** What may be asked of a stream's rows. */
+export function rowsQuery(stream: StreamDeclaration, rowLimit: number) {
+  return z.object({
+    key: optionalKey(`a value of ${stream.key.name}`),
+    series: optionalKey(`a value of ${stream.series?.name ?? 'a series'}`),
+    from: moment(),
+    to: moment(),
+    limit: limitOf(rowLimit),
+    cursor: cursorOf(stream),
+    format: oneOf(['json', 'csv']),
+  });
+}
+
+/** The same of `/api/anomalies`. */
+export function anomaliesQuery(rowLimit: number) {
+  return z.object({
     symbol: optionalKey('a symbol such as BTC/USDT'),
     start_time: moment(),
     min_z: leastNumber(),
-    limit,
+    limit: limitOf(rowLimit),
     cursor: cursorOf(STREAMS.anomalies),
   });
-  const metrics = z.object({
+}
+
+/** The same of `/api/system-metrics`. */
+export function metricsQuery(rowLimit: number) {
+  return z.object({
     metric_name: optionalKey('the name of a metric'),
     start_time: moment(),
-    limit,
+    limit: limitOf(rowLimit),
     cursor: cursorOf(STREAMS.system_metrics),
   });
+}
+
+/** Registers the routes. */
+export const rowsRoutes: FastifyPluginAsync<RowsDeps> = async (app, { db, status, now, rowLimit }) => {
+  const anomalies = anomaliesQuery(rowLimit);
+  const metrics = metricsQuery(rowLimit);
   const answerPage = async (reply: FastifyReply, stream: StreamDeclaration, asked: Asked): Promise<FastifyReply> => {
     requireUsable(status, stream);
     return sendPieces(reply, gather(pageOf(db, stream, asked)), JSON_TYPE);
@@ -70,18 +94,7 @@ export const rowsRoutes: FastifyPluginAsync<RowsDeps> = async (app, { db, status
     '/api/streams/:stream/rows',
     async ({ params, query, method }, reply) => {
       const stream = streamNamed(params.stream);
-      const { format, ...asked } = parseKnown(
-        z.object({
-          key: optionalKey(`a value of ${stream.key.name}`),
-          series: optionalKey(`a value of ${stream.series?.name ?? 'a series'}`),
-          from: moment(),
-          to: moment(),
-          limit,
-          cursor: cursorOf(stream),
-          format: oneOf(['json', 'csv']),
-        }),
-        query,
-      );
+      const { format, ...asked } = parseKnown(rowsQuery(stream, rowLimit), query);
       refuseContradictions(stream, asked, query);
       if (format === 'json') return answerPage(reply, stream, asked);
       requireUsable(status, stream);
@@ -120,7 +133,8 @@ function cursorOf(stream: StreamDeclaration) {
       const message = `${shown(value)} is no cursor of ${stream.name}; give next_cursor of the page before as it came, once`;
       context.addIssue({ code: 'custom', message });
       return z.NEVER;
-    });
+    })
+    .meta({ type: 'string' });
 }
 
 /** @throws Problem 400 where what was asked for cannot be. */

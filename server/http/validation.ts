@@ -1,4 +1,7 @@
-/** Parses what a request carries: every fault at once, each with the value and what is accepted. */
+/**
+ * Parses what a request carries: every fault at once, each with the value and what is accepted. Each kind of parameter says
+ * as JSON Schema, too, what it accepts: the interface's document is made from the schemas that parse.
+ */
 import * as z from 'zod';
 import { badRequest } from './problem.ts';
 
@@ -47,18 +50,27 @@ export function parseKnown<T extends z.ZodObject>(schema: T, input: Readonly<Rec
 }
 
 /** A whole number in the text of a parameter; `usual` where it is absent. */
-export function wholeNumber({ least, most, usual }: { least: number; most: number; usual: number }) {
+export function wholeNumber<const U extends number | undefined>({
+  least,
+  most,
+  usual,
+}: {
+  least: number;
+  most: number;
+  usual: U;
+}) {
   return z
     .unknown()
     .optional()
-    .transform((value, context): number => {
+    .transform((value, context): number | U => {
       if (value === undefined) return usual;
       if (typeof value === 'string' && /^\d{1,15}$/.test(value)) {
         const number = Number(value);
         if (number >= least && number <= most) return number;
       }
       return refuse(context, value, `a whole number from ${least} to ${most}, once`);
-    });
+    })
+    .meta({ type: 'integer', minimum: least, maximum: most, ...(usual === undefined ? {} : { default: usual }) });
 }
 
 /** A number of at least nothing, with or without a fraction; null where it is absent. */
@@ -70,8 +82,11 @@ export function leastNumber() {
       if (value === undefined) return null;
       if (typeof value === 'string' && /^\d{1,15}(\.\d{1,15})?$/.test(value)) return Number(value);
       return refuse(context, value, 'a number of 0 or more, such as 3 or 3.5, once');
-    });
+    })
+    .meta({ type: 'number', minimum: 0 });
 }
+
+const KEY_SCHEMA = { type: 'string', minLength: 1, maxLength: LONGEST_KEY } as const;
 
 /** A symbol or another key, as the database holds it. */
 function isKey(value: unknown): value is string {
@@ -87,7 +102,8 @@ export function key(what: string, usual?: string) {
     .transform((value, context): string => {
       const given = value === undefined ? usual : value;
       return isKey(given) ? given : refuse(context, given, `${what}, once, of 1 to ${LONGEST_KEY} characters`);
-    });
+    })
+    .meta({ ...KEY_SCHEMA, ...(usual === undefined ? {} : { default: usual }) });
 }
 
 /** One key; null where it is absent. */
@@ -98,7 +114,8 @@ export function optionalKey(what: string) {
     .transform((value, context): string | null => {
       if (value === undefined || isKey(value)) return value ?? null;
       return refuse(context, value, `${what}, once, of 1 to ${LONGEST_KEY} characters`);
-    });
+    })
+    .meta(KEY_SCHEMA);
 }
 
 /** One of some words; the first of them where it is absent. */
@@ -109,7 +126,8 @@ export function oneOf<const T extends string>(words: readonly [T, ...T[]]) {
     .transform((value, context): T => {
       const given = value === undefined ? words[0] : words.find((word) => word === value);
       return given ?? refuse(context, value, `${words.join(' or ')}, once`);
-    });
+    })
+    .meta({ type: 'string', enum: [...words], default: words[0] });
 }
 
 const MOMENT_HELP =
@@ -127,7 +145,8 @@ export function moment() {
       if (value === undefined) return null;
       const ms = typeof value === 'string' ? parseMoment(value) : null;
       return ms !== null && ms >= EARLIEST_MS && ms <= LATEST_MS ? ms : refuse(context, value, MOMENT_HELP);
-    });
+    })
+    .meta({ type: ['number', 'string'] });
 }
 
 /** Epoch ms of a moment in text; null where it is none. */
@@ -170,7 +189,8 @@ export function keys(what: string, most: number) {
           refuse(context, name, `${what} of 1 to ${LONGEST_KEY} characters, as often as you like up to ${most} times`);
       }
       return names;
-    });
+    })
+    .meta({ type: 'array', items: KEY_SCHEMA, maxItems: most });
 }
 
 function refuse(context: z.RefinementCtx, value: unknown, accepted: string): never {

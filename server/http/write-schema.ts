@@ -66,7 +66,8 @@ function textOf(column: Column): z.ZodType<string> {
     .refine((text) => text.length > 0 && [...text].length <= most && !NO_TEXT.test(text), {
       error: ({ input }) =>
         `${shown(input)} is not accepted; give 1 to ${most} characters, none of them a control character or half a pair of surrogates`,
-    });
+    })
+    .meta({ minLength: 1, maxLength: most });
 }
 
 /** One column of a row as its cell for the database: text, or null. */
@@ -80,7 +81,8 @@ function cellOf(column: Column): z.ZodType<string | null> {
     : present
         .nullable()
         .optional()
-        .transform((value) => (value === undefined ? usual : value));
+        .transform((value) => (value === undefined ? usual : value))
+        .meta(usual === null ? {} : { default: Number(usual) });
 }
 
 /**
