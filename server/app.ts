@@ -10,6 +10,7 @@ import { apiRoutes } from './http/api.ts';
 import { asyncApiRoutes } from './http/asyncapi.ts';
 import type { Access } from './http/auth.ts';
 import { installCors } from './http/cors.ts';
+import { docsRoutes } from './http/docs.ts';
 import { type FeedOptions, feedRoutes } from './http/feed.ts';
 import { healthRoutes } from './http/health.ts';
 import { countRequests, metricsRoutes } from './http/metrics.ts';
@@ -121,8 +122,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   await app.register(healthRoutes, { status, counters, version: deps.version, now, startedAt, mayRead });
   await app.register(metricsRoutes, { counters, hub: deps.hub, telemetry: deps.telemetry, now, startedAt });
-  await app.register(asyncApiRoutes, { version: deps.version, limits });
-  await app.register(openApiRoutes, { version: deps.version, limits, guarded: access.required });
+  const documented = { version: deps.version, limits, guarded: access.required };
+  await app.register(asyncApiRoutes, documented);
+  await app.register(openApiRoutes, documented);
+  await app.register(docsRoutes, documented);
   await app.register(pageRoutes, { clientDir: deps.clientDir });
   return app;
 }

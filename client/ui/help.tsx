@@ -31,9 +31,14 @@ export function KeyList({ onClose }: { onClose(): void }) {
           </>
         ))}
       </dl>
-      <button type="button" class="button" onClick={onClose}>
-        Close
-      </button>
+      <p>
+        <a class="button" href="/api/docs">
+          Interfaces for programs
+        </a>
+        <button type="button" class="button" onClick={onClose}>
+          Close
+        </button>
+      </p>
     </div>
   );
 }

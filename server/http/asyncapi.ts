@@ -29,7 +29,8 @@ export const asyncApiRoutes: FastifyPluginAsync<AsyncApiAbout> = async (app, abo
   });
 };
 
-function addressOf(request: FastifyRequest): { host: string; secure: boolean } {
+/** Where a request reached the server. */
+export function addressOf(request: FastifyRequest): { host: string; secure: boolean } {
   return { host: request.host, secure: request.protocol === 'https' };
 }
 

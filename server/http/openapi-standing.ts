@@ -72,6 +72,22 @@ export const STANDING_OPERATIONS: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: '/api/docs',
+    tag: 'documents',
+    summary: 'Both documents as a page to be read',
+    access: 'read',
+    answers: { 200: html('The page.') },
+  },
+  {
+    method: 'get',
+    path: '/api/docs.css',
+    tag: 'documents',
+    summary: 'The style of that page',
+    access: 'read',
+    answers: { 200: { words: 'The style.', type: 'text/css' } },
+  },
+  {
+    method: 'get',
     path: '/',
     tag: 'pages',
     summary: 'The dashboard',

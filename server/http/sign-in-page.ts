@@ -1,4 +1,5 @@
 /** The pages of signing in and out, without scripts, and their style, which the content security policy wants apart. */
+import { escapeHtml } from './html.ts';
 
 /** Where the style lies. */
 export const STYLE_PATH = '/sign-in.css';
@@ -76,10 +77,6 @@ ${body}
 </body>
 </html>
 `;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** The colours are the dashboard's own. */

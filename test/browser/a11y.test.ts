@@ -1,11 +1,8 @@
 /** For everybody: no rule of axe is broken, a finger finds every target, and the keyboard reaches everything and sees where it is. */
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { RunOptions } from 'axe-core';
 import type pg from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { brokenRules } from '../support/axe.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { type Dashboard, startDashboard } from '../support/dashboard.ts';
 import { seedPage } from '../support/page-rows.ts';
@@ -15,27 +12,12 @@ import { frames, openScreen, overflow, SCREENS, type Screen, THEMES } from '../s
 
 const LEAST_TARGET = 44;
 const PATIENCE_MS = 20_000;
-/** What is judged: all rules that axe has for the levels A and AA, and what it calls best practice. */
-const AXE_OPTIONS: RunOptions = { resultTypes: ['violations'] };
-const verdict = z.object({
-  violations: z.array(
-    z.object({
-      id: z.string(),
-      help: z.string(),
-      nodes: z.array(z.object({ html: z.string(), failureSummary: z.string() })),
-    }),
-  ),
-});
-
 let database: TestDatabase;
 let writer: pg.Client;
 let browser: Browser;
 let dashboard: Dashboard;
-let axe: string;
 
 beforeAll(async () => {
-  const require = createRequire(import.meta.url);
-  axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
   [database, browser] = await Promise.all([freshDatabase({ migrated: true }), launchBrowser()]);
   writer = await database.connect();
   await seedPage(writer, 30);
@@ -148,18 +130,6 @@ async function left({ page }: Screen, part: Part): Promise<readonly string[]> {
   return [`${part.name}: Esc does not close it`];
 }
 
-/** What axe finds wrong within an element, a line for each. */
-async function broken(page: Page, root: string): Promise<string[]> {
-  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
-  // As text, for axe is known to the page alone.
-  const found = await page.evaluate(`axe.run(${JSON.stringify(root)}, ${JSON.stringify(AXE_OPTIONS)})`);
-  return verdict
-    .parse(found)
-    .violations.flatMap(({ id, help, nodes }) =>
-      nodes.map((node) => `${id} (${help}): ${node.html} ${node.failureSummary}`),
-    );
-}
-
 describe('everybody', { timeout: 240_000 }, () => {
   const [wide, laptop, tablet, phone, narrow] = SCREENS;
 
@@ -172,7 +142,7 @@ describe('everybody', { timeout: 240_000 }, () => {
           for (const theme of THEMES) {
             await screen.setTheme(theme);
             await screen.picture('a11y', part.name.replaceAll(/\W+/g, '-'), theme);
-            for (const problem of await broken(screen.page, part.root))
+            for (const problem of await brokenRules(screen.page, part.root))
               found.push(`${part.name}, ${theme}: ${problem}`);
           }
           found.push(...(await left(screen, part)));
@@ -188,7 +158,7 @@ describe('everybody', { timeout: 240_000 }, () => {
         await screen.page.goto(`${dashboard.url}/wall?symbols=BTC/USDT&theme=${theme}`);
         await screen.page.waitForFunction(() => performance.getEntriesByName('first-chart').length > 0);
         await screen.picture('a11y', 'wall', theme);
-        expect(await broken(screen.page, 'body'), theme).toEqual([]);
+        expect(await brokenRules(screen.page, 'body'), theme).toEqual([]);
       }
     }));
 

@@ -178,6 +178,8 @@ const asked: readonly Asked[] = [
   { operation: 'get /metrics', url: '/metrics', status: 200 },
   { operation: 'get /api/openapi.json', url: '/api/openapi.json', status: 200 },
   { operation: 'get /api/asyncapi.json', url: '/api/asyncapi.json', status: 200 },
+  { operation: 'get /api/docs', url: '/api/docs', status: 200 },
+  { operation: 'get /api/docs.css', url: '/api/docs.css', status: 200 },
   { operation: 'get /', url: '/', status: 200 },
   { operation: 'get /wall', url: '/wall', status: 200 },
 ];
