@@ -69,7 +69,11 @@ const client: UserConfig = {
     emptyOutDir: true,
     target: 'es2022',
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // A list of what each later part needs would weigh more than what it saves: most need nothing that is not there already.
+    modulePreload: {
+      polyfill: false,
+      resolveDependencies: (_file, needed, { hostType }) => (hostType === 'js' ? [] : needed),
+    },
     chunkSizeWarningLimit: 250,
     // shared/ is pure: what the page does not use of it, such as the schemas of what it sends, need not be evaluated.
     rolldownOptions: {

@@ -8,6 +8,15 @@ import { createPageStore } from './store/page.ts';
 import { followTheme } from './theme.ts';
 import { App } from './ui/app.tsx';
 
+// What goes wrong on the page is told to the server by a part that is fetched when it does; where that fails too, nothing can be told.
+for (const type of ['error', 'unhandledrejection'])
+  addEventListener(type, (event) => {
+    import('./report/errors.ts').then(
+      (part) => part.reportError(event),
+      () => {},
+    );
+  });
+
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element with the id "root" to put the page into.');
 

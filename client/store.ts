@@ -4,6 +4,7 @@ import { bucketFor } from '../shared/m4.ts';
 import type { Frame } from '../shared/protocol.ts';
 import { STREAM_NAMES, type StreamName } from '../shared/streams.ts';
 import { ServerClock } from './feed/clock.ts';
+import { encodeClientFrame } from './feed/frames.ts';
 import { Feed, type FeedEvent, type News } from './feed.ts';
 import { type FeedState, RANGE_MS } from './model.ts';
 import { columnsToAsk } from './painters/span.ts';
@@ -282,6 +283,10 @@ export function createStore(deps: StoreDeps): Store {
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    send(frame) {
+      if ('link' in machine.state)
+        edge?.run({ type: 'send', socket: machine.state.link.socket, text: encodeClientFrame(frame) });
     },
     resync: (name) => hear({ type: 'resync', stream: name }),
     stream(name) {

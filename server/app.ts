@@ -1,14 +1,17 @@
 /** Builds the HTTP server from its plugins, without listening. */
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { Config } from './config.ts';
 import { isLoopback } from './config.ts';
+import type { Counters } from './counted.ts';
 import type { KnownKeys } from './db/known-keys.ts';
 import type { Database } from './db/queryable.ts';
 import type { Hub } from './feed/hub.ts';
 import { apiRoutes } from './http/api.ts';
 import { asyncApiRoutes } from './http/asyncapi.ts';
 import type { Access } from './http/auth.ts';
+import { clientErrorRoutes } from './http/client-errors.ts';
 import { installCors } from './http/cors.ts';
 import { docsRoutes } from './http/docs.ts';
 import { type FeedOptions, feedRoutes } from './http/feed.ts';
@@ -22,7 +25,7 @@ import { installProblems, sendFrameworkProblem } from './http/problem.ts';
 import { installRateLimits } from './http/rate-limits.ts';
 import { installSignIn } from './http/sign-in.ts';
 import { writeRoutes } from './http/writes.ts';
-import type { Counters, ServiceStatus } from './status.ts';
+import type { ServiceStatus } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** Everything that the routes need; nothing of it is made here. */
@@ -57,6 +60,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     loggerInstance: deps.log,
     // Fastify's own lines carry the whole URL, which may hold a token.
     logController: new LogController({ disableRequestLogging: true }),
+    requestIdLogLabel: 'request',
+    genReqId: requestNames(),
     forceCloseConnections: 'idle',
     http: {
       headersTimeout: timeouts.headersMs,
@@ -121,6 +126,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     bodyLimit: limits.bodyBytes,
   });
   await app.register(healthRoutes, { status, counters, version: deps.version, now, startedAt, mayRead });
+  await app.register(clientErrorRoutes, { counters, originAllowed, now });
   await app.register(metricsRoutes, { counters, hub: deps.hub, telemetry: deps.telemetry, now, startedAt });
   const documented = { version: deps.version, limits, guarded: access.required };
   await app.register(asyncApiRoutes, documented);
@@ -160,6 +166,16 @@ function closeAnsweredConnections(app: FastifyInstance): void {
     // Only after this turn the connection counts as idle.
     if (closing) setImmediate(() => app.server.closeIdleConnections());
   });
+}
+
+/** Names for requests and connections in the log; those of several processes, or of runs of one, are not the same. */
+function requestNames(): () => string {
+  const run = randomBytes(3).toString('hex');
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${run}-${count}`;
+  };
 }
 
 /** The host names that allowed origins stand for. */

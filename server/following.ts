@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { STREAM_NAMES, STREAMS, type StreamName } from '../shared/streams.ts';
 import { systemClock } from './clock.ts';
+import type { Counters } from './counted.ts';
 import { SnapshotLog } from './db/changes.ts';
 import type { LateDatabase } from './db/database.ts';
 import { Doorbell, type DoorbellFault, type ProbeOutcome } from './db/doorbell.ts';
@@ -21,7 +22,7 @@ import type { Position } from './feed/ports.ts';
 import { epochOf } from './feed/position.ts';
 import { Pump } from './feed/pump.ts';
 import type { SelfMeasurement } from './measured.ts';
-import type { Counters, Fault, ServiceStatus, StreamShortfall, StreamStatus } from './status.ts';
+import type { Fault, ServiceStatus, StreamShortfall, StreamStatus } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
 
 const RETRY_MS = 1000;

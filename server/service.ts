@@ -6,6 +6,7 @@ import { STREAM_LIST, STREAM_NAMES } from '../shared/streams.ts';
 import { buildApp } from './app.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { Counters } from './counted.ts';
 import { CacheHits } from './db/cache-hits.ts';
 import { LateDatabase } from './db/database.ts';
 import { KnownKeys } from './db/known-keys.ts';
@@ -20,7 +21,6 @@ import type { Running } from './lifetime.ts';
 import { SelfMeasurement } from './measured.ts';
 import { packageRoot, packageVersion } from './root.ts';
 import { returnTimes } from './spread.ts';
-import { Counters } from './status.ts';
 import { Telemetry } from './telemetry.ts';
 import { followTokenFiles } from './token-files.ts';
 
@@ -79,8 +79,9 @@ async function start(config: Config, log: Logger, undo: Undo, signal: AbortSigna
       log: { rows: limits.replayRows, bytes: limits.replayBytes, ageMs: limits.replayAgeMs },
     },
     {
-      count: (name, amount) => counters.add(name, amount),
-      failed: (stream, error) => log.warn({ stream, err: error }, 'history could not be read for a subscriber'),
+      count: (name, amount, labels) => counters.add(name, amount, labels),
+      failed: (stream, error, connection) =>
+        log.warn({ stream, connection, err: error }, 'history could not be read for a subscriber'),
       prepare: prepareShared,
     },
   );

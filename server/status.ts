@@ -34,17 +34,3 @@ export interface ServiceStatus {
   /** Ms since the stream's newest row arrived. */
   newestAgeMs(name: StreamName): number | null;
 }
-
-/** Named totals since start; a name appears once something counted it. Names are snake_case and end in `_total`. */
-export class Counters {
-  readonly #totals = new Map<string, number>();
-
-  add(name: string, amount = 1): void {
-    this.#totals.set(name, (this.#totals.get(name) ?? 0) + amount);
-  }
-
-  /** All totals, sorted by name. */
-  read(): Readonly<Record<string, number>> {
-    return Object.fromEntries([...this.#totals].sort(([a], [b]) => (a < b ? -1 : 1)));
-  }
-}

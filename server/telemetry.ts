@@ -11,10 +11,13 @@ import {
   Histogram,
   Registry,
 } from 'prom-client';
+import { SCREEN_PAGES } from '../shared/requests.ts';
 import { columnsOf, STREAM_NAMES, STREAMS, type StreamName } from '../shared/streams.ts';
+import { type Counters, countedNames, type LabelledCount } from './counted.ts';
 import type { Hub } from './feed/hub.ts';
 import type { Batch } from './feed/ports.ts';
-import type { Counters, ServiceStatus } from './status.ts';
+import { screensNow } from './screens.ts';
+import type { ServiceStatus } from './status.ts';
 
 /** Push latencies are counted up to these, in seconds; the aim of a push is some thousandths. */
 const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -41,13 +44,7 @@ export class Telemetry {
   readonly #registry = new Registry();
   readonly #pushed: Histogram<'stream'>;
   readonly #rows: Counter<'stream' | 'via'>;
-  readonly #totals = new Map<string, Counter>();
-  #counters: Counters | null = null;
-  #gather = (): Promise<string> => {
-    // Named here already, or those counted for the first time would be told at the next scrape only.
-    this.#refresh();
-    return this.#registry.metrics();
-  };
+  #gather = (): Promise<string> => this.#registry.metrics();
 
   constructor() {
     const registers = [this.#registry];
@@ -64,6 +61,11 @@ export class Telemetry {
       labelNames: ['stream', 'via'],
       registers,
     });
+    // What has not happened yet is nought, and not unknown.
+    for (const stream of STREAM_NAMES) {
+      this.#pushed.zero({ stream });
+      for (const via of ['notify', 'tick']) this.#rows.inc({ stream, via }, 0);
+    }
   }
 
   /** Notes a batch that was handed to the subscribers. @param now epoch ms. */
@@ -88,8 +90,6 @@ export class Telemetry {
       labelNames: ['version', 'build'],
       aggregator: 'first',
       registers,
-      // Read first, so that what is counted since is told too.
-      collect: () => this.#refresh(),
     }).set({ version: sources.version, build: sources.build }, 1);
     // Of several workers: the sum, or what the worst of them says.
     const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = 'sum'): void => {
@@ -126,14 +126,24 @@ export class Telemetry {
     gauge('database_up', '1 while the database is reached', () => Number(status.database === 'up'), 'min');
     gauge('doorbell_up', '1 while notifications arrive', () => Number(status.doorbell === 'up'), 'min');
     gauge('clients', 'Connections of the feed', () => hub.clients);
+    byLabel('screens', 'Connected pages that tell of themselves', 'page', () => {
+      const pages = hub.screens().map(({ page }) => page);
+      return Object.fromEntries(SCREEN_PAGES.map((page) => [page, pages.filter((one) => one === page).length]));
+    });
+    gauge(
+      'screens_stuck',
+      'Pages that are shown and were not painted for a minute and a half',
+      () => screensNow(hub.screens(), Date.now()).filter(({ stuck }) => stuck).length,
+    );
+    gauge(
+      'screens_outdated',
+      'Pages of another build than the server has',
+      () => hub.screens().filter(({ build }) => build !== sources.build).length,
+    );
     gauge('clients_behind', 'Connections that something waits for', () => hub.usage().clients_behind);
     gauge('unacknowledged_bytes', 'Sent to clients and not acknowledged', () => hub.usage().unacknowledged_bytes);
     gauge('history_bytes', 'History that waits in memory to be taken', () => hub.usage().history_bytes);
     gauge('cache_bytes', 'History that is kept for those who ask later', () => hub.usage().cache.bytes);
-    byLabel('cache_channels_total', 'Channels of history served from memory, and read', 'result', () => {
-      const { hits, misses } = hub.usage().cache;
-      return { hit: hits, miss: misses };
-    });
     byLabel('pool_connections', 'Connections to the database that are read through', 'state', () => ({ ...pool() }));
     byLabel(
       'stream_up',
@@ -157,7 +167,35 @@ export class Telemetry {
       () => logs(hub, ({ age_ms }) => seconds(age_ms)),
       'max',
     );
-    this.#counters = sources.counters;
+    const total = (
+      name: string,
+      help: string,
+      labelNames: readonly string[],
+      read: () => Iterable<LabelledCount>,
+    ): void => {
+      new Counter({
+        name: PREFIX + name,
+        help: `${help}, since start`,
+        labelNames,
+        registers,
+        collect() {
+          this.reset();
+          for (const { labels, total: amount } of read()) this.inc(labels, amount);
+        },
+      });
+    };
+    for (const { name, counted } of countedNames())
+      total(name, counted.help, Object.keys(counted.labels ?? {}), () => sources.counters.parts(name));
+    total('frames_sent_total', 'Frames written, each to every client that got it', [], () => [
+      { labels: {}, total: hub.usage().frames_sent },
+    ]);
+    total('cache_channels_total', 'Channels of history, by whether memory had them', ['result'], () => {
+      const { hits, misses } = hub.usage().cache;
+      return [
+        { labels: { result: 'hit' }, total: hits },
+        { labels: { result: 'miss' }, total: misses },
+      ];
+    });
   }
 
   /** Joins the other workers of a server: figures are those of all of them, as `gather` brings them. */
@@ -175,16 +213,6 @@ export class Telemetry {
   /** Everything in Prometheus' text format. */
   async read(): Promise<string> {
     return this.#gather();
-  }
-
-  #refresh(): void {
-    for (const [name, total] of Object.entries(this.#counters?.read() ?? {})) {
-      const counter =
-        this.#totals.get(name) ?? new Counter({ name: PREFIX + name, help: helpOf(name), registers: [this.#registry] });
-      this.#totals.set(name, counter);
-      counter.reset();
-      counter.inc(total);
-    }
   }
 }
 
@@ -205,9 +233,4 @@ function logs(hub: Hub, read: (usage: LogUsage) => number | null): Record<string
       return usage === undefined ? [] : [[name, read(usage)] as const];
     }),
   );
-}
-
-/** `slow_consumers_closed_total` in words. */
-function helpOf(name: string): string {
-  return `Since start: ${name.replace(/_total$/, '').replaceAll('_', ' ')}`;
 }

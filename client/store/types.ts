@@ -1,6 +1,6 @@
 /** What the page reads of its store, and what the store needs of the world. */
 import type { ReadonlySignal, Signal } from '@preact/signals';
-import type { Frame } from '../../shared/protocol.ts';
+import type { ClientFrame, Frame } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import type { Command, FeedCounts, FeedEvent, News } from '../feed.ts';
 import type { FeedState, StreamView } from '../model.ts';
@@ -54,6 +54,8 @@ export interface Store {
   readonly marks: Signal<readonly Mark[]>;
   /** Calls back with everything that the feed brings, in order, after it is taken in; the result stops that. */
   listen(listener: (news: News) => void): () => void;
+  /** Says something to the server beside what the feed itself says; without a connection it goes nowhere. */
+  send(frame: ClientFrame): void;
   /** Lets what is held of a stream be replaced by its history, loaded anew. */
   resync(name: StreamName): void;
   /**

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { Alerts } from '../alerts/index.tsx';
 import { MarketDesk } from '../market/index.tsx';
 import { Reading } from '../reading/index.tsx';
+import { reportScreen } from '../report/screen.ts';
 import type { Store } from '../store.ts';
 import { Trust } from '../trust/index.tsx';
 import { CustomRange } from './customrange.tsx';
@@ -15,6 +16,7 @@ import { Zooming } from './zoom.tsx';
 export function Desk({ store }: { store: Store }) {
   useEffect(listenToLaterKeys, []);
   useEffect(() => bindPageKeys(store.view), [store]);
+  useEffect(() => reportScreen(store, 'desk', () => store.view.symbol.peek()), [store]);
   return (
     <>
       <Zooming store={store} />

@@ -1,6 +1,7 @@
 /** Starts the wall: a screen that shows the dashboard without a hand, for months. */
 import { effect } from '@preact/signals';
 import { render } from 'preact';
+import { reportScreen } from '../report/screen.ts';
 import wallStyle from '../style/wall-sheet.css?url';
 import { followTheme } from '../theme.ts';
 import { createWatchedEdge } from './edge.ts';
@@ -60,5 +61,6 @@ function start(root: HTMLElement, guard: ReturnType<typeof startGuard>): void {
     () => root.querySelector('.stage[data-shown]') !== null,
     () => edge.check(),
   );
+  reportScreen(store, 'wall', () => show.current.peek() ?? '');
   store.start();
 }

@@ -18,7 +18,7 @@ import { MissedRows } from './missed.ts';
 import type { Batch, Clock, Past, Position } from './ports.ts';
 import type { FeedLimits } from './requests.ts';
 import { Routes } from './routes.ts';
-import type { SessionHost, Transport } from './session.ts';
+import type { ClientName, Screen, SessionHost, Transport } from './session.ts';
 import { Session } from './session.ts';
 
 /** Between two flushes at busy times. */
@@ -32,10 +32,25 @@ const HISTORY_BYTES = 268_435_456;
 /** Most bytes of history that is kept for those who ask later, of all streams. */
 const CACHE_BYTES = 67_108_864;
 
+/** A client that nobody gave a name. */
+const NAMELESS: ClientName = { connection: '', address: '' };
+
+/** What the hub counts. */
+export type HubCount =
+  | 'rows_total'
+  | 'deltas_total'
+  | 'tick_rows_total'
+  | 'subscriptions_total'
+  | 'gaps_total'
+  | 'credit_stalls_total'
+  | 'slow_consumers_closed_total'
+  | 'snapshot_reads_total';
+
 /** What the hub tells of what it does; every amount is a count. */
 export interface HubEvents {
-  count(name: string, amount: number): void;
-  failed(stream: StreamName, error: unknown): void;
+  count(name: HubCount, amount: number, labels?: Readonly<Record<string, string>>): void;
+  /** A read failed; `connection` where it was for one alone. */
+  failed(stream: StreamName, error: unknown, connection?: string): void;
   /** Makes a snapshot's body ready for all who will get it: bytes of the wire are no business of the core. */
   prepare(body: SharedText): Promise<void>;
 }
@@ -56,6 +71,8 @@ export interface HubUsage {
   readonly clients: number;
   /** Clients that something waits for. */
   readonly clients_behind: number;
+  /** Frames written since start, each as often as it was written. */
+  readonly frames_sent: number;
   /** Sent to clients and not acknowledged. */
   readonly unacknowledged_bytes: number;
   /** The most that a single client has not acknowledged. */
@@ -85,6 +102,7 @@ export class Hub implements SessionHost {
   readonly #streams = new Map<StreamName, StreamEntry>();
   readonly #sessions = new Map<Session, Transport>();
   readonly #pressed = new Set<Session>();
+  #framesSent = 0;
   #dirty = new Set<Session>();
   #flushing = false;
   #pulsing = false;
@@ -180,9 +198,14 @@ export class Hub implements SessionHost {
     return arrival === null ? null : Math.max(0, this.clock.now() - arrival);
   }
 
+  /** The connected pages that tell of themselves, in order of their connections. */
+  screens(): readonly Screen[] {
+    return [...this.#sessions.keys()].flatMap(({ screen }) => screen ?? []);
+  }
+
   /** Takes a connection. The caller sends hello through the returned session first (F1). */
-  open(transport: Transport): Session {
-    const session = new Session(this, transport);
+  open(transport: Transport, client: ClientName = NAMELESS): Session {
+    const session = new Session(this, transport, client);
     this.#sessions.set(session, transport);
     return session;
   }
@@ -220,6 +243,7 @@ export class Hub implements SessionHost {
     return {
       clients: this.#sessions.size,
       clients_behind: this.#pressed.size,
+      frames_sent: this.#framesSent,
       unacknowledged_bytes: unacknowledged,
       unacknowledged_bytes_most: most,
       history_bytes: this.#historyBytes,
@@ -254,6 +278,15 @@ export class Hub implements SessionHost {
   }
 
   press(session: Session): void {
+    if (!this.#pressed.has(session)) this.#events.count('credit_stalls_total', 1);
+    this.#watch(session);
+  }
+
+  wrote(frames: number): void {
+    this.#framesSent += frames;
+  }
+
+  #watch(session: Session): void {
     this.#pressed.add(session);
     if (this.#pulsing) return;
     this.#pulsing = true;
@@ -267,8 +300,9 @@ export class Hub implements SessionHost {
   #pulse(): void {
     this.#pulsing = false;
     const sessions = [...this.#pressed];
-    this.#pressed.clear();
-    for (const session of sessions) if (session.pulse()) this.press(session);
+    // A client that something still waits for stays in, so that its waiting is counted once.
+    for (const session of sessions) if (!session.pulse()) this.#pressed.delete(session);
+    for (const session of this.#pressed) this.#watch(session);
   }
 
   #flush(): void {
@@ -302,8 +336,9 @@ export class Hub implements SessionHost {
       missed: (cursor, to) => (entry.past === null ? null : missed.since(entry.past, cursor, to)),
       route: (lane, keys) => routes.add(lane, keys),
       unroute: (lane, keys) => routes.remove(lane, keys),
-      gap: () => this.#events.count('gaps_total', 1),
-      failed,
+      gap: (reason) => this.#events.count('gaps_total', 1, { stream: name, reason }),
+      started: (start) => this.#events.count('subscriptions_total', 1, { stream: name, start }),
+      failed: (error, connection) => this.#events.failed(name, error, connection),
     };
     const entry: StreamEntry = {
       log,

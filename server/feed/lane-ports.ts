@@ -1,5 +1,5 @@
 /** What a lane is given: its subscriptions, its stream, and its connection. */
-import type { ErrorCode } from '../../shared/protocol.ts';
+import type { ErrorCode, Frame } from '../../shared/protocol.ts';
 import type { OutFrame } from './frames.ts';
 import type { Lane } from './lane.ts';
 import type { Clock } from './ports.ts';
@@ -19,13 +19,17 @@ export interface StreamPort extends ReplaySource {
   route(lane: Lane, keys: ReadonlySet<string> | null): void;
   unroute(lane: Lane, keys: ReadonlySet<string> | null): void;
   /** Counts a gap that a client is told. */
-  gap(): void;
-  /** Notes a read that failed, with its cause. */
-  failed(error: unknown): void;
+  gap(reason: Frame<'gap'>['reason']): void;
+  /** Counts a subscription that begins. */
+  started(how: 'new' | 'resumed'): void;
+  /** Notes a read that failed, with its cause and the connection that it was for. */
+  failed(error: unknown, connection: string): void;
 }
 
 /** What a lane needs of its connection. */
 export interface LaneOwner {
+  /** What the connection is known by in the log. */
+  readonly connection: string;
   readonly clock: Clock;
   /** Whether the client has taken enough for another delta. */
   readonly hasRoom: boolean;

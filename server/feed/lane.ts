@@ -242,7 +242,7 @@ export class Lane {
     } else if (error instanceof LimitError) this.#lose(entry, 'limit', error.message);
     else if (error instanceof AwayError || error instanceof FullError) this.#lose(entry, 'unavailable', error.message);
     else {
-      this.#port.failed(error);
+      this.#port.failed(error, this.#owner.connection);
       this.#lose(entry, 'unavailable', 'history could not be read; subscribe again');
     }
   }
@@ -344,6 +344,7 @@ export class Lane {
     const { id, keys, stream } = entry.request;
     if (this.#paying?.entry === entry) this.#paying.started = true;
     this.#owner.placed(entry, this);
+    this.#port.started(resumed ? 'resumed' : 'new');
     const frame = { type: 'subscribed' as const, id, stream, keys: keys === null ? null : [...keys], cursor, resumed };
     this.#owner.send(controlFrame(frame));
   }
@@ -356,7 +357,7 @@ export class Lane {
   }
 
   #gap({ request: { id, stream } }: Entry, cursor: string, reason: Frame<'gap'>['reason']): void {
-    this.#port.gap();
+    this.#port.gap(reason);
     this.#owner.send(controlFrame({ type: 'gap', id, stream, key: null, cursor, reason }));
   }
 

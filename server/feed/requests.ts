@@ -1,6 +1,6 @@
 /** What clients ask for, read from their frames and held against the contract: either a request or an error to send. */
 import { WIDENING } from '../../shared/m4.ts';
-import type { ErrorCode, SubscribeFrame } from '../../shared/protocol.ts';
+import type { ErrorCode, ScreenReport, SubscribeFrame } from '../../shared/protocol.ts';
 import { BOUNDS, CLIENT_FRAMES } from '../../shared/protocol.ts';
 import type { Range } from '../../shared/range.ts';
 import { parseRange, RANGE_HELP } from '../../shared/range.ts';
@@ -42,7 +42,7 @@ export interface Refusal {
 export type ClientRequest =
   | { readonly type: 'subscribe'; readonly request: SubscriptionRequest }
   | { readonly type: 'unsubscribe'; readonly id: string }
-  | { readonly type: 'ping'; readonly id: string | undefined };
+  | { readonly type: 'ping'; readonly id: string | undefined; readonly screen: ScreenReport | undefined };
 
 /** How much of a string a message repeats. */
 const SHOWN = 80;
@@ -98,7 +98,9 @@ export function parseClientFrame(text: string, limits: FeedLimits): ClientReques
     }
     case 'ping': {
       const parsed = CLIENT_FRAMES.ping.safeParse(frame);
-      return parsed.success ? { type, id: parsed.data.id } : malformed(parsed.error.issues, frame, id);
+      return parsed.success
+        ? { type, id: parsed.data.id, screen: parsed.data.screen }
+        : malformed(parsed.error.issues, frame, id);
     }
     default:
       return refuse(

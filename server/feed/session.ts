@@ -1,5 +1,5 @@
 /** One connection to the feed: what the client says, what it may, and what it is sent. Knows no socket. */
-import type { ErrorCode } from '../../shared/protocol.ts';
+import type { ErrorCode, ScreenReport } from '../../shared/protocol.ts';
 import { CLOSE } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import type { Credit } from './credit.ts';
@@ -20,6 +20,20 @@ export interface Transport {
   close(code: number, reason: string): void;
 }
 
+/** What a client is known by: the name of its connection, which its lines in the log carry, and its address. */
+export interface ClientName {
+  readonly connection: string;
+  readonly address: string;
+}
+
+interface ToldScreen extends ScreenReport {
+  /** When it said so, epoch ms. */
+  readonly told: number;
+}
+
+/** A connected page, as it last told of itself. */
+export type Screen = ClientName & ToldScreen;
+
 /** What a session needs of the hub. */
 export interface SessionHost {
   readonly clock: Clock;
@@ -32,6 +46,8 @@ export interface SessionHost {
   dirty(session: Session): void;
   /** Has `session.pulse` called from time to time, until it says that nothing waits. */
   press(session: Session): void;
+  /** Counts frames that were written. */
+  wrote(frames: number): void;
   /** Counts a client that was closed for being too slow. */
   gaveUp(): void;
 }
@@ -77,10 +93,22 @@ export class Session implements LaneOwner {
   #out: OutFrame[] = [];
   #queued = 0;
   #closed = false;
+  #screen: ToldScreen | null = null;
+  readonly #client: ClientName;
 
-  constructor(host: SessionHost, transport: Transport) {
+  constructor(host: SessionHost, transport: Transport, client: ClientName) {
     this.#host = host;
     this.#transport = transport;
+    this.#client = client;
+  }
+
+  get connection(): string {
+    return this.#client.connection;
+  }
+
+  /** What the page at the other end last said of itself; null where it is no page, or says nothing. */
+  get screen(): Screen | null {
+    return this.#screen === null ? null : { ...this.#client, ...this.#screen };
   }
 
   get clock(): Clock {
@@ -105,8 +133,10 @@ export class Session implements LaneOwner {
     if ('refused' in frame) this.#refuse(frame);
     else if (frame.type === 'subscribe') this.subscribe(frame.request);
     else if (frame.type === 'unsubscribe') this.#unsubscribe(frame.id);
-    else
+    else {
+      if (frame.screen !== undefined) this.#screen = { ...frame.screen, told: clock.now() };
       this.send(controlFrame({ type: 'pong', ...(frame.id === undefined ? {} : { id: frame.id }), time: clock.now() }));
+    }
   }
 
   /** Takes a request of the query string: a subscription, or what was wrong with it. */
@@ -150,6 +180,7 @@ export class Session implements LaneOwner {
     this.#out = [];
     this.#queued = 0;
     this.#transport.write(frames);
+    this.#host.wrote(frames.length);
   }
 
   get hasRoom(): boolean {

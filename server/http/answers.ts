@@ -1,5 +1,6 @@
 /** What the REST interface answers, as schemas: its document is made from them, and the tests hold real answers against them. */
 import * as z from 'zod';
+import { SCREEN_PAGES } from '../../shared/requests.ts';
 import { rowSchema } from '../../shared/row-schema.ts';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 
@@ -125,6 +126,22 @@ export const ANSWERS = {
       cache: z.looseObject({ entries: count, bytes: count, hits: count, misses: count }),
       logs: z.record(z.string(), z.object({ frames: count, rows: count, bytes: count, age_ms: z.number().nullable() })),
     }),
+    screens: z
+      .array(
+        z.object({
+          connection: z.string().describe('The name of its connection, which its lines in the log carry.'),
+          address: z.string(),
+          page: z.enum(SCREEN_PAGES),
+          build: z.string(),
+          symbol: z.string().describe('What it shows.'),
+          painted: time.nullable(),
+          painted_age_ms: z.number().nullable(),
+          told_age_ms: z.number(),
+          visible: z.boolean().describe('Whether the browser shows it.'),
+          stuck: z.boolean().describe('Whether it is shown and has not been painted for a minute and a half.'),
+        }),
+      )
+      .describe('The pages that are connected to this process, as each last told of itself.'),
     counters: z.record(z.string(), count).describe('Totals since start.'),
   }),
   Document: z.looseObject({ info: z.looseObject({ title: z.string(), version: z.string() }) }),

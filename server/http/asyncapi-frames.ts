@@ -63,8 +63,16 @@ export const CLIENT_FRAME_WORDS: {
   },
   ping: {
     summary: 'Ask for a `pong`.',
-    fields: { id: 'Comes back in the pong.' },
-    example: { type: 'ping', id: '7' },
+    fields: {
+      id: 'Comes back in the pong.',
+      screen:
+        'What a page says of itself every half minute: `page` (desk or wall), `build`, `symbol`, `painted` (when it last was, on the clock of the server, epoch ms) and `visible`. `/api/metrics` lists it.',
+    },
+    example: {
+      type: 'ping',
+      id: '7',
+      screen: { page: 'wall', build: '5f0c2a9d41e7b386', symbol: 'BTC/USDT', painted: NOON, visible: true },
+    },
   },
 };
 

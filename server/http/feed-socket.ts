@@ -20,10 +20,13 @@ export class SocketTransport implements Transport {
   readonly #socket: WebSocket;
   readonly #raw: Socket;
   readonly #deflated: boolean;
+  readonly #sentAway: (code: number, reason: string) => void;
   /** What the operating system had taken when it was last looked at. */
   #taken = 0;
 
-  constructor(socket: WebSocket, raw: Socket) {
+  /** @param sentAway is told of each close by the server. */
+  constructor(socket: WebSocket, raw: Socket, sentAway: (code: number, reason: string) => void = () => {}) {
+    this.#sentAway = sentAway;
     this.#socket = socket;
     this.#raw = raw;
     this.#deflated = socket.extensions.includes('permessage-deflate');
@@ -66,6 +69,7 @@ export class SocketTransport implements Transport {
   }
 
   close(code: number, reason: string): void {
+    this.#sentAway(code, reason);
     this.#socket.close(code, reason);
     // A peer that does not answer the close would otherwise be kept for half a minute.
     setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS).unref();

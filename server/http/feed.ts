@@ -70,7 +70,7 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
       },
     },
     // A breach of WebSocket is the client's fault and none of the server's: it is no error in the log.
-    errorHandler: (error, socket) => failed(error, socket),
+    errorHandler: (error, socket, request) => failed(error, socket, request.id),
     // The clients have been told good-bye by then; who does not answer in time is cut.
     preClose: (done: () => void) => {
       const cut = setTimeout(() => {
@@ -83,10 +83,10 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
     },
   });
   /** What a client does wrong fills no log; what goes wrong here does. */
-  function failed(error: Error, socket: WebSocket): void {
+  function failed(error: Error, socket: WebSocket, connection: string): void {
     const theirs = 'code' in error && /^(WS_ERR|Z_|ERR_BUFFER|ECONN|EPIPE)/.test(String(error.code));
-    if (theirs) app.log.debug({ err: error }, 'a feed connection failed');
-    else app.log.error({ err: error }, 'the feed failed at a connection');
+    if (theirs) app.log.debug({ connection, err: error }, 'a feed connection failed');
+    else app.log.error({ connection, err: error }, 'the feed failed at a connection');
     socket.terminate();
   }
 
@@ -94,7 +94,8 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
   const answers = new WeakMap<IncomingMessage, ServerResponse>();
   function forgetRequest(socket: WebSocket, request: FastifyRequest): void {
     socket.removeAllListeners('error');
-    socket.on('error', (error) => failed(error, socket));
+    const { id } = request;
+    socket.on('error', (error) => failed(error, socket, id));
     answers.get(request.raw)?.detachSocket(request.raw.socket);
   }
 
@@ -121,9 +122,14 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
   });
 
   function accept(socket: WebSocket, request: FastifyRequest): void {
-    const transport = new SocketTransport(socket, request.raw.socket);
-    const session = hub.open(transport);
-    const connection: Connection = { session, transport, address: request.ip, holder: access.holderOf(request) };
+    const { id, ip } = request;
+    const openedAt = Date.now();
+    const transport = new SocketTransport(socket, request.raw.socket, (code, reason) =>
+      app.log.debug({ connection: id, address: ip, code, reason }, 'a client is sent away'),
+    );
+    const session = hub.open(transport, { connection: id, address: ip });
+    const connection: Connection = { session, transport, address: ip, holder: access.holderOf(request) };
+    app.log.debug({ connection: id, address: ip }, 'a client connected');
     connections.add(connection);
     addresses.add(connection.address, 1);
     if (connection.holder !== null) holders.add(connection.holder, 1);
@@ -131,7 +137,8 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
     socket.on('pong', (data) => {
       if (transport.credit.pong(data.toString('latin1'), Date.now())) session.acknowledged();
     });
-    socket.on('close', () => {
+    socket.on('close', (code) => {
+      app.log.debug({ connection: id, address: ip, code, ms: Date.now() - openedAt }, 'a client left');
       connections.delete(connection);
       hub.close(session);
       addresses.add(connection.address, -1);
@@ -170,8 +177,12 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
   app.get('/feed', { websocket: true, onRequest: prepare }, (socket, request) => {
     forgetRequest(socket, request);
     const refusal = refusalOf(request);
-    if (refusal === null) accept(socket, request);
-    else socket.close(refusal.code, refusal.reason);
+    if (refusal === null) {
+      accept(socket, request);
+      return;
+    }
+    app.log.debug({ connection: request.id, address: request.ip, ...refusal }, 'a client was refused');
+    socket.close(refusal.code, refusal.reason);
   });
 };
 

@@ -1,8 +1,8 @@
 /** How the service is: for people and monitors in one document, and for orchestrators as a bare yes or no. */
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { STREAM_NAMES } from '../../shared/streams.ts';
-import type { Counters, ServiceStatus } from '../status.ts';
-import { COUNTED } from './metrics.ts';
+import type { Counters } from '../counted.ts';
+import type { ServiceStatus } from '../status.ts';
 
 /** What health is told from. */
 export interface HealthDeps {
@@ -42,8 +42,8 @@ export const healthRoutes: FastifyPluginAsync<HealthDeps> = async (app, deps) =>
       timestamp: now(),
       /** Seconds. */
       uptime: (now() - startedAt) / 1000,
-      requests: totals[COUNTED.requests] ?? 0,
-      errors: totals[COUNTED.errors] ?? 0,
+      requests: totals.http_requests_total ?? 0,
+      errors: totals.http_errors_total ?? 0,
       database: status.database === 'up' ? 'connected' : 'disconnected',
       doorbell: status.doorbell,
       ...doorbellFault(status),

@@ -1,11 +1,9 @@
 /** Counts what the web server answers, and tells the server's own counters. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { Counters } from '../counted.ts';
 import type { Hub } from '../feed/hub.ts';
-import type { Counters } from '../status.ts';
+import { screensNow } from '../screens.ts';
 import type { Telemetry } from '../telemetry.ts';
-
-/** Names of what is counted here. An error is an answer of 500 or above. */
-export const COUNTED = { requests: 'http_requests_total', errors: 'http_errors_total' } as const;
 
 /** What the metrics are told from. */
 export interface MetricsDeps {
@@ -21,8 +19,8 @@ export interface MetricsDeps {
 /** Counts every answer of an app. Call it before the routes are registered. */
 export function countRequests(app: FastifyInstance, counters: Counters): void {
   app.addHook('onResponse', async (_request, reply) => {
-    counters.add(COUNTED.requests);
-    if (reply.statusCode >= 500) counters.add(COUNTED.errors);
+    counters.add('http_requests_total');
+    if (reply.statusCode >= 500) counters.add('http_errors_total');
   });
 }
 
@@ -48,6 +46,7 @@ export const metricsRoutes: FastifyPluginAsync<MetricsDeps> = async (
       clients: hub.clients,
       process: { resident_bytes: rss, heap_used_bytes: heapUsed, cpu_seconds: (user + system) / 1e6 },
       feed: hub.usage(),
+      screens: screensNow(hub.screens(), now()),
       counters: counters.read(),
     };
   });

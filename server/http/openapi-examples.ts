@@ -118,6 +118,14 @@ export const EXAMPLES = {
     version: '0.1.0',
     streams: { funding_rates: live },
   },
+  clientError: {
+    page: 'wall',
+    kind: 'error',
+    message: 'TypeError: x is undefined',
+    stack: 'at draw (https://dash.example/assets/first-1a2b3c.js:1:2345)',
+    build: '5f0c2a9d41e7b386',
+    count: 1,
+  },
   problem: {
     type: 'about:blank',
     title: 'Bad Request',

@@ -1,4 +1,5 @@
 /** What the document of the REST interface says of the routes that are not about rows: health, figures, documents, pages. */
+import { clientError } from './client-errors.ts';
 import { EXAMPLES } from './openapi-examples.ts';
 import type { Operation } from './openapi-operations.ts';
 
@@ -53,6 +54,17 @@ export const STANDING_OPERATIONS: readonly Operation[] = [
     summary: 'The same and more for Prometheus, of all processes',
     access: 'read',
     answers: { 200: { words: "Prometheus' text format.", type: 'text/plain' } },
+  },
+  {
+    method: 'post',
+    path: '/api/client-errors',
+    tag: 'standing',
+    summary: 'Reports an error of a page',
+    description: 'It is counted and written to the log. Of one address 20 a minute are taken.',
+    access: 'read',
+    body: { words: 'One error.', schema: clientError, many: 1, example: EXAMPLES.clientError },
+    answers: { 204: { words: 'It was noted.' } },
+    problems: [400, 403, 413, 415, 429],
   },
   {
     method: 'get',

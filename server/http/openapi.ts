@@ -149,7 +149,7 @@ function requestBody({ words, schema, many, example }: NonNullable<Operation['bo
     description: words,
     content: {
       'application/json': {
-        schema: { oneOf: [row, { type: 'array', items: row, maxItems: many }] },
+        schema: many === 1 ? row : { oneOf: [row, { type: 'array', items: row, maxItems: many }] },
         examples: { usual: { value: example } },
       },
     },

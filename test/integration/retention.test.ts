@@ -2,12 +2,12 @@
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Counters } from '../../server/counted.ts';
 import { readCatalogue } from '../../server/db/catalogue.ts';
 import { migrate } from '../../server/db/migrate.ts';
 import { Retention, type RetentionOptions } from '../../server/db/retention.ts';
 import { readRetentionFacts, retentionVerdicts } from '../../server/db/retention-rules.ts';
 import { StreamRollup } from '../../server/db/rollup/step.ts';
-import { Counters } from '../../server/status.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import { startDashboard } from '../support/dashboard.ts';
 import { type PrivateServer, startServer } from '../support/postgres.ts';

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import pg from 'pg';
 import { systemClock } from '../../server/clock.ts';
 import type { RequestBudgets } from '../../server/config.ts';
+import { Counters } from '../../server/counted.ts';
 import type { KnownKeys } from '../../server/db/known-keys.ts';
 import { Hub } from '../../server/feed/hub.ts';
 import { apiRoutes } from '../../server/http/api.ts';
@@ -15,7 +16,7 @@ import { installHostCheck, installSecurityHeaders } from '../../server/http/page
 import { installProblems, sendFrameworkProblem } from '../../server/http/problem.ts';
 import { installRateLimits } from '../../server/http/rate-limits.ts';
 import { installSignIn } from '../../server/http/sign-in.ts';
-import { Counters, type Fault, type ServiceStatus, type StreamStatus } from '../../server/status.ts';
+import type { Fault, ServiceStatus, StreamStatus } from '../../server/status.ts';
 import { Telemetry } from '../../server/telemetry.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { LIMITS } from './feed-harness.ts';

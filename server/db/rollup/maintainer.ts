@@ -2,11 +2,13 @@
  * Keeps the rollups: one maintainer at a time over all servers of a database, on a connection of its own, at about half of
  * one core at most while there is a past to pack. It may end at any moment; whoever comes next goes on where it stopped.
  */
+
 import { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { STREAMS, type StreamName } from '../../../shared/streams.ts';
+import type { CounterName } from '../../counted.ts';
 import { messageOf } from '../../errors.ts';
 import { errorCode, readCell } from '../queryable.ts';
 import { RollupReport } from './report.ts';
@@ -50,7 +52,7 @@ export interface MaintainerOptions {
   /** How to reach the database without a pooler in between: the lock belongs to the session. */
   readonly connection: () => Promise<pg.ClientConfig>;
   readonly log: Logger;
-  readonly count: (name: string, amount: number) => void;
+  readonly count: (name: CounterName, amount: number) => void;
   readonly pace?: RollupPace;
   /** How often is looked for new rows, and for the lock where another has it, in ms. Default a second. */
   readonly stepMs?: number;
