@@ -59,8 +59,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: deps.log,
     // Fastify's own lines carry the whole URL, which may hold a token.
-    logController: new LogController({ disableRequestLogging: true }),
-    requestIdLogLabel: 'request',
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     genReqId: requestNames(),
     forceCloseConnections: 'idle',
     http: {

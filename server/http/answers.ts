@@ -120,6 +120,7 @@ export const ANSWERS = {
     feed: z.object({
       clients: count,
       clients_behind: count.describe('Clients that something waits for.'),
+      frames_sent: count.describe('Frames written since start, each as often as it was written.'),
       unacknowledged_bytes: count,
       unacknowledged_bytes_most: count,
       history_bytes: count,
