@@ -32,12 +32,12 @@ export function KeyList({ onClose }: { onClose(): void }) {
         ))}
       </dl>
       <p>
-        <a class="button" href="/api/docs">
-          Interfaces for programs
-        </a>
         <button type="button" class="button" onClick={onClose}>
           Close
         </button>
+        <a class="button" href="/api/docs">
+          Interfaces for programs
+        </a>
       </p>
     </div>
   );

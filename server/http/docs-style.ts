@@ -14,13 +14,17 @@ body {
   display: grid; grid-template: "head head" auto "nav main" 1fr / minmax(15rem, 20rem) minmax(0, 54rem);
 }
 header { grid-area: head; padding: 1.5rem 1.5rem 0; max-width: 60rem; }
-nav { grid-area: nav; padding: 0.5rem 1.5rem 3rem; font-size: 13px; }
+nav {
+  grid-area: nav; align-self: start; position: sticky; top: 0; max-height: 100vh; overflow-y: auto;
+  padding: 0.5rem 1.5rem 3rem; font-size: 13px;
+}
 main { grid-area: main; padding: 0.5rem 1.5rem 3rem 0; }
 h1 { font-size: 24px; line-height: 1.25; margin: 0 0 0.5rem; }
 h1 small { color: var(--second); font-size: 15px; font-weight: 400; }
 h2 { font-size: 18px; margin: 2rem 0 0.75rem; }
 nav h2 { font-size: 13px; margin: 1rem 0 0.25rem; color: var(--second); }
 h3 { font-size: 15px; margin: 0; }
+h3 .type { font-weight: 400; }
 h4 { font-size: 13px; margin: 1.1rem 0 0.3rem; color: var(--second); }
 p { margin: 0.4rem 0; }
 a { color: var(--accent); }
@@ -42,6 +46,7 @@ dd { margin: 0; }
 @media (max-width: 60rem) {
   body { display: block; }
   header, nav, main { padding: 1rem 1rem 0; }
+  nav { position: static; max-height: none; }
   nav ul { columns: 2 15rem; }
   nav a { padding: 0.7rem 0; }
   article { padding: 0.9rem; }
