@@ -48,7 +48,11 @@ beforeAll(async () => {
     DASHBOARD_VIEW_TOKENS: `reader:${READER}`,
     DASHBOARD_WRITE_TOKENS: `writer:${WRITER}`,
   });
-  await vi.waitFor(async () => expect((await fetch(`${dashboard.url}/api/health/ready`)).status).toBe(200), READY);
+  await vi.waitFor(async () => {
+    const headers = { authorization: `Bearer ${READER}` };
+    expect(await (await fetch(`${dashboard.url}/api/health`, { headers })).json()).toMatchObject({ status: 'healthy' });
+    expect((await fetch(`${dashboard.url}/api/streams/anomalies/rows`, { headers })).status).toBe(200);
+  }, READY);
   const reply = await fetch(`${dashboard.url}/api/openapi.json`, { headers: { authorization: `Bearer ${READER}` } });
   document = at({ parsed: await reply.json() }, 'parsed');
   judge = judgeOf(document);
