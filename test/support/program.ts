@@ -26,9 +26,19 @@ const READY = /^AlphaPulse dashboard ready at (http:\/\/\S+)$/m;
  * dist/ is missing or stale. End it with `stopProgram`, also when a test fails.
  */
 export function startProgram(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+  return startCommand(process.execPath, [join(packageRoot(), 'scripts', 'run.mjs'), ...args], packageRoot(), env);
+}
+
+/** Starts a command in a folder, as `startProgram` does. */
+export function startCommand(
+  command: string,
+  args: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): Program {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
-  const child = spawn(process.execPath, [join(packageRoot(), 'scripts', 'run.mjs'), ...args], {
-    cwd: packageRoot(),
+  const child = spawn(command, args, {
+    cwd: folder,
     env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
