@@ -1,6 +1,5 @@
 /** The page's one store: feeds the frames into the series, and shows the page what there is to see, as signals. */
 import { batch, effect, signal, untracked } from '@preact/signals';
-import { bucketFor } from '../shared/m4.ts';
 import type { Frame } from '../shared/protocol.ts';
 import { STREAM_NAMES, type StreamName } from '../shared/streams.ts';
 import { ServerClock } from './feed/clock.ts';
@@ -9,21 +8,20 @@ import { Feed, type FeedEvent, type News } from './feed.ts';
 import { type FeedState, RANGE_MS } from './model.ts';
 import { columnsToAsk } from './painters/span.ts';
 import type { Picture, StreamSeries } from './series.ts';
+import { type Moment, offReason } from './store/held.ts';
 import { Pacer } from './store/pacer.ts';
-import { type Moment, offReason, ShownStream } from './store/shown.ts';
+import { COLUMNS_USUAL, pictureFor } from './store/picture.ts';
+import { ShownStream } from './store/shown.ts';
 import { troubleOf } from './store/state.ts';
 import { createSymbolList } from './store/symbols.ts';
 import type { FeedEdge, Lens, Mark, Store, StoreDeps } from './store/types.ts';
 
 export type { Lens, Mark, Store, StoreDeps } from './store/types.ts';
 
-/** Pixel columns that a chart's history is asked for before its width is known, and at most. */
-const COLUMNS_USUAL = 1200;
+/** Pixel columns that a chart's history is asked for at most. */
 const COLUMNS_MOST = 5000;
 /** How long a chart must keep its new width before its history is loaded anew. */
 const RESIZE_MS = 500;
-/** Streams whose rows are summed up: loaded in two buckets a pixel, they come whole longer. */
-const FINER: ReadonlySet<StreamName> = new Set(['performance_metrics'] as const);
 
 /** Builds the store of a page; `start` brings it to life. */
 export function createStore(deps: StoreDeps): Store {
@@ -63,12 +61,7 @@ export function createStore(deps: StoreDeps): Store {
   const serverNow = (): number => deps.now() + clock.offset;
 
   function pictureOf(name: StreamName, columns: number): Picture {
-    const range = view.range.peek();
-    const pixelMs = bucketFor(RANGE_MS[range], columns);
-    const finer = pixelMs % 2 === 0 && FINER.has(name) ? 2 : 1;
-    // Metrics belong to the system, not to a symbol: all of them are shown.
-    const keys = name === 'system_metrics' ? null : view.keys.peek();
-    return { keys, range, pixelMs, bucketMs: pixelMs / finer, points: columns * finer };
+    return pictureFor(name, columns, view.range.peek(), view.keys.peek());
   }
 
   /** Wants what the visitor chose. Returns whether that is another picture, not only a finer one. */

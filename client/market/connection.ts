@@ -6,7 +6,7 @@ import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import { ServerClock } from '../feed/clock.ts';
 import { Feed, type FeedEvent, type News } from '../feed.ts';
 import type { FeedState } from '../model.ts';
-import { offReason } from '../store/shown.ts';
+import { offReason } from '../store/held.ts';
 import { troubleOf } from '../store/state.ts';
 import type { FeedEdge, Timers } from '../store/types.ts';
 import { MARKET_STREAMS, Market, type MarketStream } from './model.ts';
