@@ -82,7 +82,7 @@ async function serve(flags: Flags): Promise<void> {
 }
 
 async function tail(args: TailArguments): Promise<void> {
-  const [{ runTail }, { feedTarget }] = await Promise.all([import('./tail/run.ts'), import('./tail/target.ts')]);
+  const [{ runTail }, { feedTarget }] = await Promise.all([import('./tail/run.ts'), import('./connect/target.ts')]);
   const target = feedTarget(args, process.env);
   // What tail is for is its output: it sees to every failure of that itself.
   process.stdout.off('error', outliveReader);

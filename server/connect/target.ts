@@ -1,4 +1,4 @@
-/** Where the feed is that `tail` follows, and what it is shown there. */
+/** Where the feed is that a command follows, and what it is shown there. */
 import { PROTOCOL_VERSION } from '../../shared/protocol.ts';
 import { UsageError } from '../command-line.ts';
 import { SETTINGS, type SettingWithFallback } from '../config/variables.ts';
@@ -12,10 +12,17 @@ export interface FeedTarget {
   readonly url: string;
   /** The address as it may be shown: without anything secret. */
   readonly shown: string;
+  /** Where the server's other routes are: `api/symbols` is below it. Ends with a slash. */
+  readonly base: string;
   readonly token: string | null;
 }
 
-const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' };
+const SCHEMES: Readonly<Record<string, readonly [feed: string, other: string]>> = {
+  'http:': ['ws:', 'http:'],
+  'https:': ['wss:', 'https:'],
+  'ws:': ['ws:', 'http:'],
+  'wss:': ['wss:', 'https:'],
+};
 /** Addresses to listen at which are none to connect to. */
 const WILDCARDS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
@@ -32,17 +39,18 @@ export function feedTarget(
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url !== null && (url.username !== '' || url.password !== ''))
     throw new UsageError([`--url: a user and a password have no effect here; set ${TOKEN_VARIABLE} to a token.`]);
-  const scheme = url === null ? undefined : SCHEMES[url.protocol];
-  if (url === null || scheme === undefined || url.hostname === '') {
+  const schemes = url === null ? undefined : SCHEMES[url.protocol];
+  if (url === null || schemes === undefined || url.hostname === '') {
     const accepted = 'accepted is an address such as http://127.0.0.1:8050 or wss://desk.example.com';
     throw new UsageError([`--url ${JSON.stringify(text)}: ${accepted}.`]);
   }
-  const path = url.pathname.replace(/\/+$/, '');
-  const feed = `${scheme}//${url.host}${path.endsWith('/feed') ? path : `${path}/feed`}`;
+  const path = url.pathname.replace(/\/+$/, '').replace(/\/feed$/, '');
+  const [scheme, other] = schemes;
+  const feed = `${scheme}//${url.host}${path}/feed`;
   const token = [flags.token, url.searchParams.get('token'), env[TOKEN_VARIABLE]].find((given) => given) ?? null;
   if (token !== null && !/^[\x21-\x7e]+$/.test(token))
     throw new UsageError(['The token holds what no token has: accepted are printable ASCII characters but the space.']);
-  return { url: `${feed}?protocol=${PROTOCOL_VERSION}`, shown: feed, token };
+  return { url: `${feed}?protocol=${PROTOCOL_VERSION}`, shown: feed, base: `${other}//${url.host}${path}/`, token };
 }
 
 function addressOf(env: Environment): string {

@@ -1,17 +1,25 @@
-/** One connection of `tail` to the feed: a WebSocket that speaks in the machine's events. */
+/** One connection of a command to the feed: a WebSocket that speaks in events, for the machine that follows it. */
 import WebSocket from 'ws';
-import type { SubscribeFrame } from '../../shared/protocol.ts';
 import { messageOf } from '../errors.ts';
 import type { FeedTarget } from './target.ts';
-import type { FollowEvent } from './types.ts';
 
 /** How long the peer may take to answer the close, in ms. */
 const CLOSE_MS = 1000;
 /** Far above the largest frame that a server makes; a bound all the same. */
 const LARGEST_FRAME = 256 * 1024 * 1024;
 
+/** What a connection says. Each has a number, so that what one says after it was given up is not taken for the word of another. */
+export type WireEvent =
+  | { readonly type: 'frame'; readonly socket: number; readonly text: string }
+  /** A sign of life that carries nothing, such as a WebSocket ping. */
+  | { readonly type: 'heard'; readonly socket: number }
+  | { readonly type: 'closed'; readonly socket: number; readonly code: number; readonly reason: string }
+  /** The handshake was answered by something other than a feed. */
+  | { readonly type: 'answered'; readonly socket: number; readonly status: number };
+
 export interface Wire {
-  send(frame: SubscribeFrame): void;
+  /** Sends one frame. What a connection that is closing cannot send any more is dropped: its end is told as an event. */
+  send(text: string): void;
   /** Ends the connection; what still arrives is not read. */
   close(): void;
   /** Stops reading, so that the server notices and waits; `resume` goes on. */
@@ -19,11 +27,18 @@ export interface Wire {
   resume(): void;
 }
 
-/** Opens a connection. `handle` gets its events, under the number `socket`. */
-export function openWire(target: FeedTarget, socket: number, handle: (event: FollowEvent) => void): Wire {
+/**
+ * Opens a connection. `handle` gets its events, under the number `socket`. `compressed`: whether snapshots are asked for,
+ * which the server compresses for who can read that; rows alone are sent uncompressed.
+ */
+export function openWire(
+  target: FeedTarget,
+  socket: number,
+  handle: (event: WireEvent) => void,
+  { compressed }: { readonly compressed: boolean },
+): Wire {
   const connection = new WebSocket(target.url, {
-    // Rows are sent uncompressed; snapshots, which are not, are never asked for.
-    perMessageDeflate: false,
+    perMessageDeflate: compressed,
     maxPayload: LARGEST_FRAME,
     headers: target.token === null ? {} : { authorization: `Bearer ${target.token}` },
   });
@@ -52,7 +67,9 @@ export function openWire(target: FeedTarget, socket: number, handle: (event: Fol
     handle({ type: 'closed', socket, code, reason: reason.toString('utf8') || failure });
   });
   return {
-    send: (frame) => connection.send(JSON.stringify(frame)),
+    send(text) {
+      if (connection.readyState === WebSocket.OPEN) connection.send(text);
+    },
     close() {
       if (connection.readyState !== WebSocket.OPEN) {
         connection.terminate();

@@ -1,15 +1,15 @@
 /** `tail`: the machine that follows the feed, wired to a socket, to standard output and to the signals that end it. */
 import type { Writable } from 'node:stream';
 import type { StreamName } from '../../shared/streams.ts';
+import type { FeedTarget } from '../connect/target.ts';
+import { openWire, type Wire } from '../connect/wire.ts';
 import type { TailArguments } from './arguments.ts';
 import { CursorFile } from './cursor-file.ts';
 import { EXITS, type Exit } from './exit.ts';
 import { Follow } from './follow.ts';
 import { Ledger } from './ledger.ts';
 import { Output } from './output.ts';
-import type { FeedTarget } from './target.ts';
 import type { Effect, FollowEvent, Place } from './types.ts';
-import { openWire, type Wire } from './wire.ts';
 
 /** What `tail` needs of the process; tests bring their own. */
 export interface TailHost {
@@ -105,14 +105,14 @@ class TailRun {
   #act(effect: Effect): void {
     switch (effect.type) {
       case 'connect':
-        this.#wire = openWire(this.#target, effect.socket, (event) => this.#handle(event));
+        this.#wire = openWire(this.#target, effect.socket, (event) => this.#handle(event), { compressed: false });
         break;
       case 'close':
         this.#wire?.close();
         this.#wire = null;
         break;
       case 'send':
-        this.#wire?.send(effect.frame);
+        this.#wire?.send(JSON.stringify(effect.frame));
         break;
       case 'print':
         this.#output.print(effect.text, () => {

@@ -2,6 +2,7 @@
 import type { SubscribeFrame } from '../../shared/protocol.ts';
 import type { Detail } from '../../shared/rows.ts';
 import type { StreamName } from '../../shared/streams.ts';
+import type { WireEvent } from '../connect/wire.ts';
 import type { Exit } from './exit.ts';
 
 /** What is followed, and from where. */
@@ -31,15 +32,9 @@ export type Progress =
   | { readonly kind: 'reached'; readonly cursor: string }
   | { readonly kind: 'printed'; readonly rows: readonly string[] };
 
-/** Sockets have numbers, so that what one says after it was given up is not taken for the word of another. */
 export type FollowEvent =
   | { readonly type: 'start' }
-  | { readonly type: 'frame'; readonly socket: number; readonly text: string }
-  /** A sign of life that carries nothing, such as a WebSocket ping. */
-  | { readonly type: 'heard'; readonly socket: number }
-  | { readonly type: 'closed'; readonly socket: number; readonly code: number; readonly reason: string }
-  /** The handshake was answered by something other than a feed. */
-  | { readonly type: 'answered'; readonly socket: number; readonly status: number }
+  | WireEvent
   | { readonly type: 'tick' }
   /** Who reads the output does not take any more for now. */
   | { readonly type: 'blocked' }

@@ -2,8 +2,8 @@
 import { Writable } from 'node:stream';
 import { vi } from 'vitest';
 import { parseCommandLine } from '../../server/command-line.ts';
+import { feedTarget } from '../../server/connect/target.ts';
 import { runTail } from '../../server/tail/run.ts';
-import { feedTarget } from '../../server/tail/target.ts';
 
 /** A printed line: what it is about, and the whole of its text. */
 export interface Line {

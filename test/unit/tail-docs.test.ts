@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { helpText } from '../../server/config/help.ts';
+import { TOKEN_VARIABLE } from '../../server/connect/target.ts';
 import { packageRoot } from '../../server/root.ts';
 import { TAIL_FLAGS } from '../../server/tail/arguments.ts';
 import { EXITS } from '../../server/tail/exit.ts';
-import { TOKEN_VARIABLE } from '../../server/tail/target.ts';
 import { columnsOf, STREAM_NAMES, STREAMS } from '../../shared/streams.ts';
 
 const page = readFileSync(join(packageRoot(), 'docs', 'tail.md'), 'utf8');

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../../server/command-line.ts';
+import { feedTarget } from '../../server/connect/target.ts';
 import { CursorFile } from '../../server/tail/cursor-file.ts';
 import { Ledger } from '../../server/tail/ledger.ts';
 import { Output } from '../../server/tail/output.ts';
-import { feedTarget } from '../../server/tail/target.ts';
 import type { StreamName } from '../../shared/streams.ts';
 
 describe('the address', () => {
@@ -27,7 +27,8 @@ describe('the address', () => {
     ['wss://desk.example.com/feed?streams=anomalies', {}, 'wss://desk.example.com/feed'],
     ['ws://[::1]:80', {}, 'ws://[::1]/feed'],
   ])('%s with %o is %s', (url, env, shown) => {
-    expect(find(url, env)).toEqual({ url: `${shown}?protocol=1`, shown, token: null });
+    const base = shown.replace('ws', 'http').replace(/feed$/, '');
+    expect(find(url, env)).toEqual({ url: `${shown}?protocol=1`, shown, base, token: null });
   });
 
   it('takes a token from the flag, else from the link, else from the environment', () => {
