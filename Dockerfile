@@ -9,6 +9,7 @@ COPY shared shared
 COPY library library
 COPY server server
 COPY client client
+COPY console console
 RUN npm run build && npm prune --omit=dev
 
 FROM node:20-bookworm-slim

@@ -13,7 +13,7 @@ export const PROGRAM = join(DIST, 'server', 'main.js');
 /** Holds the hash of the sources that dist/ was built from. */
 export const STAMP = join(DIST, 'stamp');
 
-const SOURCE_FOLDERS = ['client', 'library', 'server', 'shared'];
+const SOURCE_FOLDERS = ['client', 'console', 'library', 'server', 'shared'];
 const SOURCE_FILES = ['package-lock.json', 'tsconfig.json', 'vite.config.ts', 'scripts/trim-uplot.ts'];
 
 /** Whether a build is possible here: an installed package brings neither the sources nor the builder. */

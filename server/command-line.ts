@@ -1,5 +1,6 @@
 /** Turns arguments into a command, or into everything that is wrong with them. */
 import { parseArgs } from 'node:util';
+import { CONSOLE_FLAGS, type ConsoleArguments, consoleArguments } from '../console/arguments.ts';
 import { STREAM_LIST } from '../shared/streams.ts';
 import { isHolderName } from './config/tokens.ts';
 import type { Flags } from './config.ts';
@@ -31,7 +32,8 @@ export type Command =
     }
   | { readonly kind: 'tail'; readonly args: TailArguments }
   /** Make a token for a holder. */
-  | { readonly kind: 'token'; readonly name: string };
+  | { readonly kind: 'token'; readonly name: string }
+  | { readonly kind: 'console'; readonly args: ConsoleArguments };
 
 /** Arguments that are no command of this program. The message names each and what is accepted. */
 export class UsageError extends CodedError {
@@ -43,7 +45,7 @@ export class UsageError extends CodedError {
 
 type FlagKind = 'switch' | 'value' | 'list';
 
-type CommandName = 'serve' | 'migrate' | 'doctor' | 'tail' | 'token';
+type CommandName = 'serve' | 'migrate' | 'doctor' | 'tail' | 'token' | 'console';
 
 const COMMANDS: Readonly<Record<CommandName, Readonly<Record<string, FlagKind>>>> = {
   serve: {
@@ -60,6 +62,7 @@ const COMMANDS: Readonly<Record<CommandName, Readonly<Record<string, FlagKind>>>
   doctor: { verify: 'switch', mend: 'switch', json: 'switch', debug: 'switch' },
   tail: TAIL_FLAGS,
   token: {},
+  console: CONSOLE_FLAGS,
 };
 const COMMAND_NAMES = Object.keys(COMMANDS);
 const TABLES = STREAM_LIST.map(({ table }) => table);
@@ -91,6 +94,7 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (command === null || faults.length > 0) throw new UsageError(faults);
   if (asked !== null) return { kind: 'tail', args: asked };
   if (command === 'token') return { kind: 'token', name: holder };
+  if (command === 'console') return { kind: 'console', args: consoleArguments(given) };
   if (command === 'serve') return { kind: 'serve', flags: serveFlags(given) };
   const flags: Flags = given.switches.has('debug') ? { debug: 'true' } : {};
   if (command === 'doctor') {
@@ -125,7 +129,7 @@ function readFlags(args: readonly string[], command: CommandName | null, faults:
   const known: Readonly<Record<string, FlagKind>> = {
     // Behind an unknown command every flag is let pass: the command is the fault to name.
     ...(command === null
-      ? { ...COMMANDS.serve, ...COMMANDS.migrate, ...COMMANDS.doctor, ...COMMANDS.tail }
+      ? Object.fromEntries(Object.values(COMMANDS).flatMap((flags) => Object.entries(flags)))
       : COMMANDS[command]),
     help: 'switch',
     version: 'switch',

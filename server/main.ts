@@ -1,5 +1,6 @@
 /** The program: reads arguments and environment, and serves, migrates, examines or follows. */
 import process from 'node:process';
+import type { ConsoleArguments } from '../console/arguments.ts';
 import { type Command, parseCommandLine, UsageError } from './command-line.ts';
 import { helpText } from './config/help.ts';
 import {
@@ -47,6 +48,9 @@ async function main(): Promise<void> {
       return;
     case 'tail':
       await tail(command.args);
+      return;
+    case 'console':
+      await terminalDashboard(command.args);
   }
 }
 
@@ -100,6 +104,32 @@ async function tail(args: TailArguments): Promise<void> {
   await new Promise<void>((resolve) => {
     process.stderr.write('', () => resolve());
     setTimeout(resolve, LAST_WORDS_MS).unref();
+  });
+  process.exit(code);
+}
+
+async function terminalDashboard(args: ConsoleArguments): Promise<void> {
+  const [{ runConsole }, { feedTarget }] = await Promise.all([
+    import('../console/run.ts'),
+    import('./connect/target.ts'),
+  ]);
+  // The terminal that goes away is an end like any other, which the console sees to.
+  process.stdout.off('error', outliveReader);
+  const code = await runConsole(args, feedTarget(args, process.env), {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    env: process.env,
+    complain: (line) => process.stderr.write(`${line}\n`),
+    onSignal: (listener) => {
+      for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, listener);
+    },
+    onExit: (listener) => {
+      process.once('exit', listener);
+      // Before its stack is printed, which would go with the console's screen.
+      process.once('uncaughtExceptionMonitor', listener);
+    },
+    onContinue: (listener) => process.on('SIGCONT', listener),
+    suspend: () => process.kill(0, 'SIGTSTP'),
   });
   process.exit(code);
 }

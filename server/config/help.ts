@@ -1,4 +1,5 @@
 /** What `--help` prints: the commands, the flags, and every setting out of the one table. */
+import { CONSOLE_HELP } from '../../console/arguments.ts';
 import { TAIL_HELP } from '../tail/arguments.ts';
 import { describeExits } from '../tail/exit.ts';
 import { SETTING_LIST, type Setting } from './variables.ts';
@@ -11,6 +12,7 @@ Usage: alphapulse-dashboard [serve] [flags]      serve the dashboard; without a 
        alphapulse-dashboard tail STREAM... [flags]
                                                  follow a running server's feed as JSON lines on standard output
        alphapulse-dashboard token NAME           make a secret, and the line that lets its holder in
+       alphapulse-dashboard console [flags]      the dashboard in a terminal, over a running server's feed
        alphapulse-dashboard --help | --version
 
 Flags of migrate:
@@ -51,6 +53,7 @@ export function helpText(): string {
     'Exit codes of tail: it ended, because',
     ...describeExits(),
     '',
+    CONSOLE_HELP,
     'Environment (an empty value counts as unset):',
     ...variables,
     '',
