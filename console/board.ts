@@ -39,6 +39,8 @@ export interface SeenStream {
   readonly to: number;
   /** Since when nothing in the window is known to be whole; null where all of it is. */
   readonly doubtFrom: number | null;
+  /** Whether rows may be missing, because there was no connection or the server could not send them. */
+  readonly isCut: boolean;
 }
 
 /** An anomaly, and the symbol that it is of. */
@@ -254,6 +256,7 @@ export class Board {
       from: span.from,
       to,
       doubtFrom: view.lostFrom ?? (view.state === 'stale' ? view.arrivedAt : null),
+      isCut: view.lostFrom !== null,
     };
   }
 

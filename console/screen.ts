@@ -25,8 +25,10 @@ export interface Surroundings {
 /** Cells of a stream's name and of its figure. */
 const NAME_CELLS = 13;
 const FIGURE_CELLS = 13;
-/** Cells of the text beside a sparkline. */
+/** Cells of the text beside a sparkline, at most. */
 const NOTES_CELLS = 44;
+/** Cells from which on there is room for what is not needed. */
+const ROOMY = 60;
 /** Lines of anomalies that are kept in sight before sparklines grow. */
 const ANOMALIES_LEAST = 6;
 const SPARK_HEIGHT_MOST = 4;
@@ -40,7 +42,7 @@ export function screen(seen: Seen, ui: Ui, around: Surroundings, size: Size): re
   const inner = { columns: size.columns, rows: room };
   const body =
     ui.mode === 'help' ? helpLines() : ui.mode === 'list' ? listLines(ui, around, inner) : boardLines(seen, inner);
-  const filled = [...body.slice(0, room), ...Array.from({ length: room }, (): Line => [])].slice(0, room);
+  const filled = [...body.slice(0, room), ...blank(room - body.length)];
   // On a screen with no room for all, the state of the connection is what stays.
   return [...head, ...filled, ...foot].slice(0, size.rows).map((line) => clipLine(line, size.columns));
 }
@@ -57,7 +59,8 @@ function headLine({ choice, now, demo }: Seen, columns: number): Line {
 
 function connectionLine(seen: Seen, { address }: Surroundings, columns: number): Line {
   const { text, tone } = connectionStanding(seen);
-  if (tone === 'good') return spread([segment(text, tone)], [segment(clean(address), 'dim')], columns);
+  const place = columns < ROOMY ? [] : [segment(clean(address), 'dim')];
+  if (tone === 'good') return spread([segment(text, tone)], place, columns);
   // Over the whole width, so that nobody overlooks it.
   return [segment(exactly(clean(text), columns), tone)];
 }
@@ -100,9 +103,13 @@ function streamLines(stream: SeenStream, seen: Seen, columns: number, height: nu
     const tone = current && card.change.tone !== 'plain' ? FIGURE_TONES[card.change.tone] : 'dim';
     figure.push(segment(` ${clean(card.change.text)}`, tone));
   }
-  const first = spread(figure, [segment(standing.text, standing.tone)], columns);
+  const count =
+    stream.state === 'loading' || columns < ROOMY ? '' : `${stream.rowsLastHour.toLocaleString('en-US')} rows/h  `;
+  const first = spread(figure, [segment(count, 'dim'), segment(standing.text, standing.tone)], columns);
   if (height === 0) return [first];
   const notesCells = Math.min(NOTES_CELLS, Math.floor(columns / 2));
+  const { offReason } = stream;
+  if (offReason !== null) return [first, [segment(`  ${clean(offReason)}`, 'warn')], ...blank(height - 1)];
   const notes = notesOf(stream);
   const width = Math.max(0, columns - notesCells - 1);
   const { from, to, doubtFrom } = stream;
@@ -110,19 +117,24 @@ function streamLines(stream: SeenStream, seen: Seen, columns: number, height: nu
   return [
     first,
     ...course.map((text, index): Line => {
-      const words = index === 0 ? notes[0] : index === 1 ? notes[1] : '';
-      const both = height === 1 ? notes.filter((note) => note !== '').join(' · ') : (words ?? '');
-      return [segment(exactly(`  ${both}`, notesCells), 'dim'), segment(' '), segment(text, current ? 'plain' : 'dim')];
+      // What belongs to one figure stands in one line where there is but one.
+      const note = height === 1 ? notes.join(' · ') : (notes[index] ?? '');
+      return [
+        segment(exactly(`  ${clean(note)}`, notesCells), 'dim'),
+        segment(' '),
+        segment(text, current ? 'plain' : 'dim'),
+      ];
     }),
   ];
 }
 
-/** What the figure is of, and what else is known of the stream. */
-function notesOf({ card, offReason, rowsLastHour, state }: SeenStream): readonly [string, string] {
-  if (offReason !== null) return [clean(offReason), ''];
-  const source = card === null ? '' : [card.source, ...card.notes.slice(0, 1)].join(' · ');
-  const rows = state === 'loading' ? '' : `${rowsLastHour.toLocaleString('en-US')} rows/h`;
-  return [clean(source), rows];
+/** What the figure is of, and further values. */
+function notesOf({ card }: SeenStream): readonly string[] {
+  return card === null ? [] : [card.source, ...card.notes];
+}
+
+function blank(count: number): readonly Line[] {
+  return Array.from({ length: Math.max(0, count) }, (): Line => []);
 }
 
 function anomalyLines(seen: Seen, columns: number): readonly Line[] {
@@ -180,12 +192,12 @@ function listLines(ui: Ui, { symbols, symbolsFault }: Surroundings, { columns, r
 
 function helpLines(): readonly Line[] {
   const says: readonly (readonly [string, string])[] = [
-    ['live', 'what is shown is what the database has'],
-    ['STALE', 'connected, but the stream is silent for longer than is usual for it'],
-    ['OLD', 'there is no connection to new rows: it was so, and may have changed'],
+    ['live', 'it is what the database has'],
+    ['STALE', 'connected, but silent for longer than is usual for the stream'],
+    ['OLD', 'no connection to new rows: so it was, and may have changed'],
     ['░', 'the time of which nothing is known'],
   ];
   const table = (pairs: readonly (readonly [string, string])[]): Line[] =>
     pairs.map(([name, does]) => [segment(`  ${exactly(name, 12)}`, 'strong'), segment(does)]);
-  return [[], ...table(KEYS), [], ...table(says), [], [segment('  Each figure is that of the page’s card.', 'dim')]];
+  return [[], ...table(KEYS), [], ...table(says)];
 }

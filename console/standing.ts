@@ -37,16 +37,15 @@ export function connectionStanding(seen: Seen): Standing {
 }
 
 /** How a stream is, with the age of what is newest of it. */
-export function streamStanding({ state, arrivedAt, doubtFrom }: SeenStream, { feed, now }: Seen): Standing {
+export function streamStanding({ state, arrivedAt, isCut }: SeenStream, { feed, now }: Seen): Standing {
+  const stands = feed === 'live' || feed === 'syncing';
   const old = arrivedAt === null ? '' : ` ${age(now - arrivedAt)} ago`;
   switch (state) {
     case 'live':
       // A stream cannot be fresher than its connection.
-      return feed === 'live' || feed === 'syncing' ? { text: `live${old}`, tone: 'good' } : stale(old);
+      return stands ? { text: `live${old}`, tone: 'good' } : stale(old);
     case 'stale':
-      return doubtFrom !== null && feed === 'live' && arrivedAt !== null
-        ? { text: `STALE${old}`, tone: 'alarm' }
-        : stale(old);
+      return stands && !isCut ? { text: `STALE${old}`, tone: 'alarm' } : stale(old);
     case 'loading':
       return { text: 'loading', tone: 'warn' };
     case 'off':
