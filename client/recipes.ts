@@ -7,20 +7,14 @@ import { predictionsRecipe } from './recipes/predictions.ts';
 import type { Recipe } from './recipes/recipe.ts';
 import { systemRecipe } from './recipes/system.ts';
 
-/** The recipes, by stream. */
+/** The recipes, by stream, in the order in which the page shows their charts. */
 export const RECIPES: { readonly [N in StreamName]: Recipe & { readonly stream: StreamName } } = {
   funding_rates: fundingRecipe,
-  anomalies: anomaliesRecipe,
   performance_metrics: performanceRecipe,
+  anomalies: anomaliesRecipe,
   signal_predictions: predictionsRecipe,
   system_metrics: systemRecipe,
 };
 
-/** The streams in the order in which the page shows their charts. */
-export const CHART_ORDER: readonly StreamName[] = [
-  'funding_rates',
-  'performance_metrics',
-  'anomalies',
-  'signal_predictions',
-  'system_metrics',
-];
+/** The streams in that order. */
+export const CHART_ORDER: readonly StreamName[] = Object.values(RECIPES).map(({ stream }) => stream);

@@ -87,17 +87,15 @@ export const KIND_NAMES: Readonly<Record<RuleKind, string>> = {
   latency: 'Latency',
 };
 
-const STREAM_TITLES: Readonly<Record<StreamName, string>> = {
-  funding_rates: 'funding rates',
-  anomalies: 'anomalies',
+/** Streams that a sentence calls otherwise than by their name. */
+const STREAM_TITLES: Partial<Record<StreamName, string>> = {
   performance_metrics: 'performance',
   signal_predictions: 'predictions',
-  system_metrics: 'system metrics',
 };
 
 /** A stream as a sentence calls it. */
 export function streamTitle(stream: StreamName): string {
-  return STREAM_TITLES[stream];
+  return STREAM_TITLES[stream] ?? words(stream);
 }
 
 /** The stream that a rule watches. */

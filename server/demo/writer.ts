@@ -1,8 +1,10 @@
 /** Writes the demo's rows as a pipeline would: ordinary INSERTs that name their columns, many rows a statement. */
 import type { Logger } from 'pino';
-import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
 import { messageOf } from '../errors.ts';
 import type { Batch } from './rows.ts';
+
+/** The tables that the demo writes: a stream that is declared beyond them gets no rows from it. */
+type DemoTable = keyof Batch;
 
 /** What the demo asks of the database: a pg pool or client answers to it. */
 export interface Sql {
@@ -23,7 +25,7 @@ const time = (name: string): InsertColumn => ({ name, type: 'float8', time: true
 const column = (type: InsertColumn['type'], ...names: string[]): InsertColumn[] =>
   names.map((name) => ({ name, type }));
 
-const COLUMNS: { readonly [N in StreamName]: readonly InsertColumn[] } = {
+const COLUMNS: { readonly [N in DemoTable]: readonly InsertColumn[] } = {
   funding_rates: [
     time('timestamp'),
     ...column('text', 'symbol', 'exchange'),
@@ -60,8 +62,11 @@ const COLUMNS: { readonly [N in StreamName]: readonly InsertColumn[] } = {
   ],
 };
 
+const isDemoTable = (name: string): name is DemoTable => Object.hasOwn(COLUMNS, name);
+const DEMO_TABLES: readonly DemoTable[] = Object.keys(COLUMNS).filter(isDemoTable);
+
 /** Written when all the others are: rates tell a later start how far the writing had come. */
-const LAST: StreamName = 'funding_rates';
+const LAST: DemoTable = 'funding_rates';
 
 /** Writes batches; a table that does not take them is left out from then on, and the others go on. */
 export interface Writer {
@@ -76,17 +81,15 @@ export interface Writer {
 
 /** Builds a writer on a pool or a connection. */
 export function createWriter(sql: Sql, log: Pick<Logger, 'error'>): Writer {
-  const refused = new Set<StreamName>();
+  const refused = new Set<DemoTable>();
   return {
     prepare(batch, { past }) {
-      const statements = STREAM_NAMES.filter((table) => batch[table].length > 0 && !refused.has(table)).map(
-        (table) => ({
-          table,
-          rows: batch[table].length,
-          text: insertText(table, past),
-          values: arraysOf(table, batch[table]),
-        }),
-      );
+      const statements = DEMO_TABLES.filter((table) => batch[table].length > 0 && !refused.has(table)).map((table) => ({
+        table,
+        rows: batch[table].length,
+        text: insertText(table, past),
+        values: arraysOf(table, batch[table]),
+      }));
       const write = async ({ table, rows, text, values }: (typeof statements)[number]): Promise<number> => {
         try {
           await sql.query(text, values);
@@ -117,7 +120,7 @@ export function isForeignTable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('42');
 }
 
-function insertText(table: StreamName, past: boolean): string {
+function insertText(table: DemoTable, past: boolean): string {
   const columns = COLUMNS[table];
   const names = columns.map(({ name }) => `"${name}"`);
   const values = columns.map(({ time }, at) => (time ? `to_timestamp(c${at} / 1000.0)` : `c${at}`));
@@ -133,7 +136,7 @@ function insertText(table: StreamName, past: boolean): string {
   );
 }
 
-function arraysOf(table: StreamName, rows: readonly Row[]): string[] {
+function arraysOf(table: DemoTable, rows: readonly Row[]): string[] {
   return COLUMNS[table].map(({ name }) => arrayText(rows, name));
 }
 
