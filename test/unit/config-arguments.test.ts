@@ -67,7 +67,7 @@ describe('commands', () => {
 
 describe('faults', () => {
   it.each<[string, RegExp[]]>([
-    ['sevre', [/Unknown command "sevre"; accepted are serve, migrate, doctor, tail, token\./]],
+    ['sevre', [/Unknown command "sevre"; accepted are serve, migrate, doctor, tail, token, console\./]],
     ['--prot 1', [/Unknown flag --prot; .*--port/]],
     ['serve --dry-run', [/Unknown flag --dry-run; serve accepts/]],
     ['migrate --port 1', [/Unknown flag --port; migrate accepts/]],
