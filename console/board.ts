@@ -6,7 +6,6 @@ import { ServerClock } from '../client/feed/clock.ts';
 import { type Command, Feed, type FeedEvent, type News } from '../client/feed.ts';
 import { type ChartState, type FeedState, RANGE_MS, type RangeName, type StreamView } from '../client/model.ts';
 import { edgeAfter, spanOf } from '../client/painters/span.ts';
-import { type Anomaly, heldAnomalies } from '../client/reading/anomalylist.ts';
 import type { CardContent } from '../client/recipes/recipe.ts';
 import { CHART_ORDER, RECIPES } from '../client/recipes.ts';
 import { HeldStream, offReason } from '../client/store/held.ts';
@@ -15,6 +14,7 @@ import { troubleOf } from '../client/store/state.ts';
 import { lead, ofSymbol, until } from '../client/window.ts';
 import type { Frame } from '../shared/protocol.ts';
 import { STREAM_NAMES, type StreamName } from '../shared/streams.ts';
+import { newestAnomalies, type SeenAnomaly } from './anomalies.ts';
 
 /** What the visitor chose to see. */
 export interface Choice {
@@ -42,9 +42,6 @@ export interface SeenStream {
   /** Whether rows may be missing, because there was no connection or the server could not send them. */
   readonly isCut: boolean;
 }
-
-/** An anomaly, and the symbol that it is of. */
-export type SeenAnomaly = Anomaly & { readonly symbol: string };
 
 /** Everything there is to show at one moment. */
 export interface Seen {
@@ -156,6 +153,8 @@ export class Board {
     const now = this.#now();
     const reasons = STREAM_NAMES.map((name) => offReason(this.#machine, name));
     const views = new Map([...this.#streams].map(([name, held]) => [name, this.#viewOf(held, now)]));
+    const anomalies = views.get('anomalies');
+    const { symbol, everyAnomaly } = this.#choice;
     const isSlow = this.#heartbeat?.database === 'up' && this.#heartbeat.doorbell === 'down';
     return {
       choice: this.#choice,
@@ -171,7 +170,7 @@ export class Board {
         const view = views.get(name);
         return view === undefined ? [] : [this.#seen(view, now)];
       }),
-      anomalies: this.#anomalies(views.get('anomalies')),
+      anomalies: anomalies === undefined ? [] : newestAnomalies(anomalies, everyAnomaly ? null : symbol),
     };
   }
 
@@ -258,13 +257,5 @@ export class Board {
       doubtFrom: view.lostFrom ?? (view.state === 'stale' ? view.arrivedAt : null),
       isCut: view.lostFrom !== null,
     };
-  }
-
-  #anomalies(view: StreamView | undefined): readonly SeenAnomaly[] {
-    if (view === undefined) return [];
-    const { symbol, everyAnomaly } = this.#choice;
-    const symbols = everyAnomaly ? view.channels.map(({ key }) => key) : [symbol];
-    const found = symbols.flatMap((key) => heldAnomalies(view, key).map((anomaly) => ({ ...anomaly, symbol: key })));
-    return found.sort((a, b) => b.time - a.time);
   }
 }

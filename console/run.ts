@@ -37,6 +37,8 @@ const DEFAULT_SYMBOL = 'BTC/USDT';
 const DRAW_MS = 200;
 /** Ages grow by themselves. */
 const AGES_MS = 1000;
+/** Longer than a process takes to be stopped. */
+const SUSPENDED_MS = 500;
 const SYMBOLS_RETRY_MS = 15_000;
 const SYMBOLS_FRESH_MS = 300_000;
 
@@ -62,6 +64,7 @@ class ConsoleRun {
   #chosen: boolean;
   #everOpen = false;
   #failure = '';
+  #isOver = false;
   #finish: (exit: Exit) => void = () => undefined;
 
   constructor(args: ConsoleArguments, target: FeedTarget, host: ConsoleHost) {
@@ -108,6 +111,7 @@ class ConsoleRun {
     try {
       return await ended;
     } finally {
+      this.#isOver = true;
       clearInterval(ages);
       for (const timer of [this.#wake, this.#drawing, this.#loading]) clearTimeout(timer);
       this.#wire?.close();
@@ -218,6 +222,8 @@ class ConsoleRun {
       case 'suspend':
         this.#terminal?.close();
         this.#host.suspend();
+        // Without a shell to go back to nothing stops; where something did, this comes when it goes on.
+        setTimeout(() => this.#resume(), SUSPENDED_MS);
         break;
       case 'symbol':
         this.#chosen = true;
@@ -236,6 +242,7 @@ class ConsoleRun {
   }
 
   #resume(): void {
+    if (this.#isOver) return;
     this.#terminal?.open();
     this.#terminal?.forget();
     this.#draw();

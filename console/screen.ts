@@ -2,7 +2,8 @@
 import { clock, compact, fixed, NOTHING } from '../client/format.ts';
 import { stands } from '../client/reading/anomalylist.ts';
 import type { Tone as FigureTone } from '../client/recipes/recipe.ts';
-import type { Seen, SeenAnomaly, SeenStream } from './board.ts';
+import type { SeenAnomaly } from './anomalies.ts';
+import type { Seen, SeenStream } from './board.ts';
 import { clean, clipLine, exactly, type Line, type Segment, segment, spread, type Tone } from './cells.ts';
 import { KEYS, matches, type Ui } from './choices.ts';
 import { sparkLines } from './sparks.ts';
@@ -152,7 +153,7 @@ function anomalyLines(seen: Seen, columns: number): readonly Line[] {
     const none = stream?.state === 'loading' ? 'loading' : stream?.state === 'off' ? 'the stream is off' : 'none';
     return [title, [segment(`  ${none}`, 'dim')]];
   }
-  return [title, ...anomalies.slice(0, 200).map((anomaly) => anomalyLine(anomaly, choice.everyAnomaly, current))];
+  return [title, ...anomalies.map((anomaly) => anomalyLine(anomaly, choice.everyAnomaly, current))];
 }
 
 function anomalyLine(anomaly: SeenAnomaly, withSymbol: boolean, current: boolean): Line {

@@ -20,6 +20,8 @@ export class Screen {
   rows: number;
   /** Whether the program's own screen is in sight, in place of the shell's. */
   isOther = false;
+  /** How often it was left. */
+  timesLeft = 0;
   cursorShown = true;
   wraps = true;
   #lines: string[][] = [];
@@ -54,7 +56,10 @@ export class Screen {
     if (mode === '1049') this.isOther = on;
     if (mode === '25') this.cursorShown = on;
     if (mode === '7') this.wraps = on;
-    if (mode === '1049' && !on) this.#lines = [];
+    if (mode === '1049' && !on) {
+      this.timesLeft += 1;
+      this.#lines = [];
+    }
   }
 
   #put(character: string): void {

@@ -1,5 +1,7 @@
 /** What the console's screen is made of: keys, cells, courses, looks, and lines for where there is no terminal. */
 import { describe, expect, it } from 'vitest';
+import type { StreamView } from '../../client/model.ts';
+import { newestAnomalies } from '../../console/anomalies.ts';
 import { clean, clip, exactly, segment, spread, textOf, widthOf } from '../../console/cells.ts';
 import { BOARD, type Key, matches, type Offer, press, type Ui } from '../../console/choices.ts';
 import { PlainLines } from '../../console/plain.ts';
@@ -98,6 +100,44 @@ describe('cells', () => {
 
   it('controls, escape sequences and turned writing are taken out', () => {
     expect(clean('a\x1b[31mb\x07\u009bc\u202ed\n')).toBe('a?[31mb??c?d?');
+  });
+});
+
+describe('the newest anomalies', () => {
+  const line = (name: string, times: readonly number[]) => ({
+    name,
+    times: Float64Array.from(times),
+    columns: {
+      value: Float64Array.from(times),
+      z_score: Float64Array.from(times),
+      threshold: new Float64Array(times.length),
+    },
+    texts: {},
+    arrivedAt: null,
+    spacingMs: null,
+    stale: false,
+  });
+  const channel = (key: string, lines: ReturnType<typeof line>[]) =>
+    ({ stream: 'anomalies', key, lines, rowsLastHour: 0, reduced: false }) as const;
+  const view: StreamView = {
+    stream: 'anomalies',
+    state: 'live',
+    off: null,
+    range: '1h',
+    bucketMs: 1,
+    lostFrom: null,
+    arrivedAt: null,
+    version: 0,
+    channels: [channel('A', [line('price', [1, 4, 6]), line('volume', [5])]), channel('B', [line('price', [2, 7])])],
+  };
+
+  it.each([
+    [null, 10, ['B7', 'A6', 'A5', 'A4', 'B2', 'A1']],
+    [null, 3, ['B7', 'A6', 'A5']],
+    ['A', 10, ['A6', 'A5', 'A4', 'A1']],
+    ['C', 10, []],
+  ])('of %s, at most %i, are %o', (symbol, most, found) => {
+    expect(newestAnomalies(view, symbol, most).map(({ symbol, time }) => symbol + time)).toEqual(found);
   });
 });
 
