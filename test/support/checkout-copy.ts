@@ -8,7 +8,18 @@ import { packageRoot } from '../../server/root.ts';
 const run = promisify(execFile);
 
 /** What a build and a migration need; the rest of the checkout stays where it is. */
-const PARTS = ['client', 'console', 'server', 'shared', 'sql', 'scripts', 'bin', 'tsconfig.json', 'vite.config.ts'];
+const PARTS = [
+  'client',
+  'console',
+  'library',
+  'server',
+  'shared',
+  'sql',
+  'scripts',
+  'bin',
+  'tsconfig.json',
+  'vite.config.ts',
+];
 const MANIFESTS = ['package.json', 'package-lock.json'];
 
 /** A fenced block of a document: its language, what else stands behind that, and its text. */
