@@ -36,7 +36,7 @@ function stateOnly({ feed, trouble, slowMs }: Seen): string {
 /** A stream's figure and state, without ages. */
 function lineOf(stream: SeenStream, seen: Seen): string {
   const { card } = stream;
-  const [state = ''] = streamStanding(stream, seen).text.split(' ');
+  const state = streamStanding(stream, seen).text.replace(/ \d.* ago$/, '');
   const of = [seen.choice.symbol, card?.source ?? ''].filter((word) => word !== '').join(' ');
   return clean(`${stream.stream}  ${of}  ${card?.label ?? stream.title} ${card?.value ?? NOTHING}  ${state}`);
 }

@@ -56,6 +56,7 @@ afterAll(async () => {
 
 describe.runIf(HAS_PTY)('on a terminal', () => {
   it('shows rows as they come, another symbol, a server that is killed and one that is back, and gives the terminal back', async () => {
+    await rate('BTC/USDT', 0.0001);
     const terminal = onTerminal();
     await terminal.sees(/BTC\/USDT {2}1h[\s\S]*● live[\s\S]*Funding +\+0\.0100%.*live \d+ s ago/);
     expect(terminal.screen).toMatchObject({ isOther: true, cursorShown: false, wraps: false });
@@ -128,6 +129,8 @@ describe.runIf(HAS_PTY)('on a terminal', () => {
   });
 
   it('writes lines to a terminal that can do nothing else', async () => {
+    // What the tests before have written may be stale by now.
+    await rate('ETH/USDT', 0.0004);
     const terminal = onTerminal(['--symbol', 'ETH/USDT'], { TERM: 'dumb' });
     await terminal.sees(/UTC {2}funding_rates {2}ETH\/USDT .* live/);
     expect(terminal.screen.isOther).toBe(false);

@@ -199,6 +199,12 @@ describe('where there is no terminal', () => {
     expect(news()).toHaveLength(6);
     bench.pass(1000);
     expect(news()).toEqual([]);
+    bench.board.choose({ symbol: 'ETH/USDT', range: '1h', everyAnomaly: false });
+    bench.serve(['funding_rates', 'anomalies', 'performance_metrics', 'signal_predictions']);
+    expect(news().map((line) => line.split('  ').at(-1))).toEqual(['no rows', 'no rows', 'no rows', 'no rows', 'live']);
+    bench.board.choose({ symbol: 'BTC/USDT', range: '1h', everyAnomaly: false });
+    bench.serve(['funding_rates', 'anomalies', 'performance_metrics', 'signal_predictions']);
+    expect(news()).toHaveLength(5);
     bench.row('funding_rates', 'BTC/USDT', { symbol: 'BTC/USDT', exchange: 'binance', funding_rate: -0.00025 });
     expect(news()).toEqual(['14:00:01 UTC  funding_rates  BTC/USDT binance, per 8 h  Funding −0.0250%  live']);
     bench.close();
