@@ -144,10 +144,12 @@ export class Plot {
     const column = Math.min(changedFrom(before.pane.lines, pane.lines, span), width);
     const reach = Math.ceil(REACH * ratio);
     const from = Math.floor(left + column) - reach;
-    if (from - 2 * reach <= left) return false;
+    // A dot that the clip cuts looks another; of a line's edges nobody sees it.
+    const margin = pane.lines.some(({ shape }) => shape.kind === 'dots' || shape.kind === 'scatter') ? 2 * reach : 0;
+    if (from - margin <= left) return false;
     const known = this.#extras;
     this.#paintFrom = from;
-    paintRight(ctx, from, 2 * reach, () => u.batch(() => u.redraw(false, false)));
+    paintRight(ctx, from, margin, () => u.batch(() => u.redraw(false, false)));
     this.#paintFrom = 0;
     const kept = (extras: readonly Extra[]): string => JSON.stringify(extras.filter(([at]) => at < from));
     return kept(known) === kept(this.#extras);

@@ -2,7 +2,7 @@
 import { Plot, type PlotOptions, type PlotState, type Pointer, type Window } from './chart.ts';
 import { type Drawable, drawNever, drawSoon } from './draw.ts';
 import type { HitTest } from './painters/hit.ts';
-import { labelsWidth } from './painters/labels.ts';
+import { labelsWidth, measureAnew } from './painters/labels.ts';
 import { createRoom } from './painters/room.ts';
 import { type Palette, type Pane, penOf } from './painters/scene.ts';
 
@@ -95,7 +95,10 @@ export class Panes implements Drawable {
     for (let pass = 0; pass < MOST_PASSES; pass += 1) {
       const scene = this.#options.scene(this.#columns || this.#guess());
       // Another font or size of text: no width is worth keeping.
-      if (scene?.palette !== this.#scene?.palette) this.#gutters = [createRoom(), createRoom()];
+      if (scene?.palette !== this.#scene?.palette) {
+        measureAnew();
+        this.#gutters = [createRoom(), createRoom()];
+      }
       this.#scene = scene;
       if (scene === null) {
         if (this.#columns === 0) this.#options.onColumns(this.#guess());

@@ -59,6 +59,26 @@ function fontOf(surface: Pick<Surface, 'palette' | 'ratio'>, weight: number): st
   return `${weight} ${surface.palette.textSize * surface.ratio}px ${surface.palette.font}`;
 }
 
+/** Texts that were measured last, by font. Values change all the time, names do not. */
+const MOST_MEASURED = 400;
+const measured = new Map<string, number>();
+
+/** Forgets what was measured, as when another font has come. */
+export function measureAnew(): void {
+  measured.clear();
+}
+
+function widthOf(ctx: CanvasRenderingContext2D, font: string, text: string): number {
+  const key = `${font} ${text}`;
+  const known = measured.get(key);
+  if (known !== undefined) return known;
+  if (measured.size >= MOST_MEASURED) measured.clear();
+  ctx.font = font;
+  const { width } = ctx.measureText(text);
+  measured.set(key, width);
+  return width;
+}
+
 /** Width that the labels of a pane need beside the plot, in device pixels; 0 without labels. */
 export function labelsWidth(
   surface: Pick<Surface, 'ctx' | 'palette' | 'ratio'>,
@@ -66,18 +86,15 @@ export function labelsWidth(
   withName: boolean,
 ): number {
   const { ctx, ratio } = surface;
+  const [bold, plain] = [fontOf(surface, 600), fontOf(surface, 450)];
   let widest = 0;
-  ctx.save();
   for (const line of lines) {
     if (line.endText === null || newestFinite(line) < 0) continue;
     const { value, name, stale } = textsOf(line, withName);
-    ctx.font = fontOf(surface, 600);
-    let width = ctx.measureText(value).width;
-    ctx.font = fontOf(surface, 450);
-    for (const text of [name, stale]) if (text !== '') width += GAP * ratio + ctx.measureText(text).width;
+    let width = widthOf(ctx, bold, value);
+    for (const text of [name, stale]) if (text !== '') width += GAP * ratio + widthOf(ctx, plain, text);
     widest = Math.max(widest, width);
   }
-  ctx.restore();
   return widest;
 }
 
@@ -127,10 +144,11 @@ export function paintLabels(
     let x = at.x[line.side];
     const write = (text: string, weight: number, color: string): void => {
       if (text === '') return;
-      ctx.font = fontOf(surface, weight);
+      const font = fontOf(surface, weight);
+      ctx.font = font;
       ctx.fillStyle = color;
       ctx.fillText(text, x, y + ratio * 0.5);
-      x += ctx.measureText(text).width + GAP * ratio;
+      x += widthOf(ctx, font, text) + GAP * ratio;
     };
     write(value, 600, slotColor(palette, line.slot));
     write(name, 450, palette.second);

@@ -11,7 +11,8 @@ export function paintRight(ctx: CanvasRenderingContext2D, x: number, margin: num
   const { canvas } = ctx;
   const { width, height } = canvas;
   const first = x - margin;
-  if (keeper !== null) {
+  const isKept = keeper !== null && margin > 0;
+  if (isKept) {
     // To give it its size would make its memory anew.
     if (keeper.canvas.width < margin) keeper.canvas.width = margin;
     if (keeper.canvas.height < height) keeper.canvas.height = height;
@@ -24,6 +25,7 @@ export function paintRight(ctx: CanvasRenderingContext2D, x: number, margin: num
   ctx.clip();
   paint();
   ctx.restore();
+  if (!isKept) return;
   ctx.clearRect(first, 0, margin, height);
-  if (keeper !== null) ctx.drawImage(keeper.canvas, 0, 0, margin, height, first, 0, margin, height);
+  ctx.drawImage(keeper.canvas, 0, 0, margin, height, first, 0, margin, height);
 }
