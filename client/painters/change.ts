@@ -2,7 +2,7 @@
  * From where on a pane's picture has become another one. A row that comes changes the last few pixel columns, and what lies
  * left of them, which is nearly all the work of painting a chart, can stay as it is. Pure.
  */
-import { columnsOf, rowColumnsBefore } from './columns.ts';
+import { allColumnsOf, rowColumnsBefore } from './columns.ts';
 import type { PaneLine } from './scene.ts';
 import { columnOf, type Span } from './span.ts';
 
@@ -21,7 +21,7 @@ export function looksOf(lines: readonly PaneLine[], span: Span): readonly unknow
     const { kind } = shape;
     const points =
       kind === 'dots'
-        ? [shape.solidFrom, shape.spread, dotRadius(columnsOf(line, span).count)]
+        ? [shape.solidFrom, shape.spread, dotRadius(allColumnsOf(line, span).count)]
         : kind === 'scatter' && shape.thinned;
     return [name, side, slot, breakAfterMs, endText === null, staleFor === null, kind, points];
   });

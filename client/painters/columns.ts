@@ -36,6 +36,22 @@ export function rowColumnsBefore(
   return first;
 }
 
+/** What was last found of a line's values. */
+const found = new WeakMap<Float64Array, { readonly span: string; readonly columns: LineColumns }>();
+
+/** The columns of a line in a span, found once for whoever asks. */
+export function allColumnsOf(
+  line: Pick<PaneLine, 'times' | 'values'>,
+  span: Pick<Span, 'bucketMs' | 'from' | 'to'>,
+): LineColumns {
+  const key = [span.bucketMs, span.from, span.to].join();
+  const known = found.get(line.values);
+  if (known?.span === key) return known.columns;
+  const columns = columnsOf(line, span);
+  found.set(line.values, { span: key, columns });
+  return columns;
+}
+
 /** The columns of a line in a span; with `since` (epoch ms), from the one on that it lies in. */
 export function columnsOf(
   line: Pick<PaneLine, 'times' | 'values'>,

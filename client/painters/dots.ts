@@ -1,7 +1,7 @@
 /** Draws points: plain dots, and the anomalies' scatter whose size and colour follow |z|. */
 import { fixed } from '../format.ts';
 import { dotRadius } from './change.ts';
-import { columnsOf } from './columns.ts';
+import { allColumnsOf } from './columns.ts';
 import { DIM_ALPHA, type Emphasis } from './lines.ts';
 import type { Extra } from './pane.ts';
 import { isAbove, type ScatterShape, scatterRows, strengthOf } from './scatter.ts';
@@ -91,7 +91,7 @@ function paintPlain(
   const solid = new Path2D();
   const hollow = new Path2D();
   const spread = new Path2D();
-  const { count, at, first, least, most, last } = columnsOf(line, surface.span);
+  const { count, at, first, least, most, last } = allColumnsOf(line, surface.span);
   const radius = dotRadius(count) * ratio;
   for (let i = 0; i < count; i += 1) {
     const x = surface.columnX(at[i] ?? 0);
