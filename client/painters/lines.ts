@@ -111,6 +111,8 @@ function paintedColumns({ from, left, ratio, span }: Surface, line: PaneLine): L
   // A joint of the line is as wide as the line.
   const column = Math.floor(from - left - 3 * ratio);
   if (column <= 0 || slotDash(line.slot).length > 0) return columnsOf(line, span);
-  const next = lowerBound(line.times, span.from + column * span.bucketMs);
-  return columnsOf(line, span, line.times[rowColumnsBefore(line, span, next, COLUMNS_BEFORE)] ?? span.from);
+  const seen = span.from + column * span.bucketMs;
+  const first = line.times[rowColumnsBefore(line, span, lowerBound(line.times, seen), COLUMNS_BEFORE)];
+  // There may be rows after the window alone.
+  return columnsOf(line, span, Math.min(first ?? seen, seen));
 }

@@ -63,6 +63,14 @@ function courseOf({ times, values }: Rows, { to, bucketMs }: Span, random: Rando
   });
 }
 
+/** A line whose rows all lie after the window, more and more of them. */
+function rowsAfter({ to, bucketMs }: Span): Pane[] {
+  return [1, 2, 3, 4, 5].map((count) => {
+    const times = Float64Array.from({ length: count }, (_, i) => to + (i + 1) * bucketMs);
+    return paneOf({ times, values: times.map((_, i) => 40 + i) }, 'line', null);
+  });
+}
+
 /** Lines upon each other, with dashes, lines of reference, more labels than there is room for, and lines that go stale. */
 function together(panes: readonly Pane[], draw: number): Pane {
   const lines = panes.flatMap(({ lines }, index) =>
@@ -114,6 +122,8 @@ export function grow(request: PixelRequest): readonly GrownResult[] {
       const course = courseOf(rows, span, random);
       return { name, panes: course.map((held) => paneOf(held, shape, breakAfterMs ?? null)) };
     });
+  // A stretch of the past: all that comes lies after the window.
+  const past = { ...span, from: span.from - 2 * COLUMNS * span.bucketMs, to: span.to - 2 * COLUMNS * span.bucketMs };
   const few = cases.filter((_, index) => index % 3 === 0);
   const draws = cases[0]?.panes.length ?? 0;
   const all = {
@@ -123,14 +133,19 @@ export function grow(request: PixelRequest): readonly GrownResult[] {
       return together([...panes, ...panes, ...panes], draw);
     }),
   };
-  const results = [...cases, all].map(({ name, panes }): GrownResult => {
+  const later = cases
+    .slice(0, 3)
+    .map(({ name, panes }) => ({ name: `${name}, after the window`, panes, window: past }));
+  const none = { name: 'rows after the window alone', panes: rowsAfter(past), window: past };
+  const now = [...cases, all].map((course) => ({ ...course, window: span }));
+  const results = [...now, ...later, none].map(({ name, panes, window }): GrownResult => {
     const partial = countPartial();
     let most = 0;
     for (const [draw, pane] of panes.entries()) {
-      grown.draw(pane, span);
+      grown.draw(pane, window);
       if (draw % LOOK_EVERY > 0) continue;
       const before = partial.count;
-      whole.draw(pane, span, { ...PALETTE });
+      whole.draw(pane, window, { ...PALETTE });
       if (partial.count > before) throw new Error('what is meant to be whole was painted in part');
       most = Math.max(most, differingClearly(grown.pixels, whole.pixels));
     }
