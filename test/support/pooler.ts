@@ -3,11 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { vi } from 'vitest';
 import { serverUser } from '../../server/db/embedded-user.ts';
+import { freePort } from './free-port.ts';
 
 /** A running pooler. */
 export interface Pooler {
@@ -41,6 +42,7 @@ export async function startPooler(target: Target, ignored: string): Promise<Pool
   if (command === null) throw new Error('there is no pgbouncer on this machine');
   const folder = await mkdtemp(join(tmpdir(), 'alphapulse-pooler-'));
   const user = await serverUser();
+  // PgBouncer takes no port 0.
   const port = await freePort();
   const file = join(folder, 'pgbouncer.ini');
   const { host, user: role, password, database } = target;
@@ -90,15 +92,4 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
     await exited;
   }
   await rm(folder, { recursive: true, force: true });
-}
-
-/** PgBouncer takes no port 0. */
-async function freePort(): Promise<number> {
-  const listening = createServer().listen(0, '127.0.0.1');
-  await once(listening, 'listening');
-  const address = listening.address();
-  listening.close();
-  await once(listening, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }
