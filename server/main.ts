@@ -135,7 +135,8 @@ async function terminalDashboard(args: ConsoleArguments): Promise<void> {
 }
 
 async function migrateDatabase(command: Extract<Command, { kind: 'migrate' }>): Promise<void> {
-  const config = configure(command.flags);
+  // It listens nowhere, so it needs no token where the server's address would.
+  const config = configure({ ...command.flags, host: '127.0.0.1' });
   if (config.database.kind === 'embedded') {
     throw new CodedError('no_database', 'No database is configured', {
       mend: 'Set DATABASE_URL, or DB_HOST and its like. The embedded database is migrated by serve itself.',
