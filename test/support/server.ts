@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { pino } from 'pino';
-import { prepareBinaries } from '../../server/db/embedded-binaries.ts';
+import { type Binaries, prepareBinaries } from '../../server/db/embedded-binaries.ts';
 import { initCluster, SUPERUSER, startCluster } from '../../server/db/embedded-cluster.ts';
 import type { StopMode } from '../../server/db/embedded-pidfile.ts';
 import { serverUser } from '../../server/db/embedded-user.ts';
@@ -34,10 +34,11 @@ const silent = pino({ level: 'silent' });
 
 /**
  * Starts a private server on a data folder and a port of its own. `settings` are added to those of the tests, which
- * write nothing durably: a crash of the server keeps its data, one of the machine does not.
+ * write nothing durably: a crash of the server keeps its data, one of the machine does not. `binaries` are another
+ * PostgreSQL's than the embedded one's.
  */
 export async function startServer(
-  options: { settings?: Readonly<Record<string, string>> } = {},
+  options: { settings?: Readonly<Record<string, string>>; binaries?: Binaries } = {},
 ): Promise<PrivateServer> {
   const folder = await mkdtemp(join(tmpdir(), 'alphapulse-test-'));
   // The server's account has to pass; its data folder in it is closed to everybody else.
@@ -46,7 +47,7 @@ export async function startServer(
   const place = {
     dataDir: join(folder, 'postgres'),
     logFile: join(folder, 'postgres.log'),
-    binaries: await prepareBinaries(folder, user),
+    binaries: options.binaries ?? (await prepareBinaries(folder, user)),
     user,
   };
   const settings = { ...FAST_AND_LOOSE, ...options.settings };
