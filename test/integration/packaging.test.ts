@@ -16,7 +16,8 @@ import { SETTING_LIST } from '../../server/config/variables.ts';
 import { parseConfig } from '../../server/config.ts';
 import { packageRoot } from '../../server/root.ts';
 import { copiesOf, stagesOf } from '../support/dockerfile.ts';
-import { hasNginx, nginxFolder, systemProgram } from '../support/nginx.ts';
+import { hasNginx, nginxFolder } from '../support/nginx.ts';
+import { systemProgram } from '../support/proxy-program.ts';
 
 const run = promisify(execFile);
 const path = (...parts: readonly string[]): string => join(packageRoot(), ...parts);

@@ -1,7 +1,25 @@
 /** Several built servers on one database, each at a port that it keeps, as hosts behind a proxy are. */
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { freePort } from './free-port.ts';
 import { type Program, startProgram, stopProgram } from './program.ts';
+
+/** What happens to a server, and what its process ends with; null for one that is still there, and frozen. */
+export const FATES = {
+  SIGKILL: 'SIGKILL',
+  SIGTERM: 0,
+  SIGSTOP: null,
+} as const satisfies Readonly<Partial<Record<NodeJS.Signals, number | string | null>>>;
+export type Fate = keyof typeof FATES;
+
+/** The environment of servers behind a proxy of this machine, quick to notice what fails. */
+export const behindProxy = (databaseUrl: string): Readonly<Record<string, string>> => ({
+  DATABASE_URL: databaseUrl,
+  DB_SSLMODE: 'disable',
+  DASHBOARD_TICK_SECONDS: '1',
+  DASHBOARD_HEARTBEAT_SECONDS: '0.5',
+  DASHBOARD_POOL_SIZE: '4',
+  DASHBOARD_TRUST_PROXY: '127.0.0.1',
+});
 
 /** One of the servers. */
 export class Replica {
@@ -44,19 +62,22 @@ export class Replica {
     return clients;
   }
 
-  signal(name: NodeJS.Signals): void {
-    this.#program?.signal(name);
-  }
-
-  /** Resolves when the process has ended, to its exit code or its signal. */
-  async ended(): Promise<number | string> {
-    if (this.#program === undefined) throw new Error('the server was not started');
-    return await this.#program.ended;
+  /** Has it meet its fate, `meanwhile` happen without it, and brings it back. */
+  async without(fate: Fate, meanwhile: () => Promise<void>): Promise<void> {
+    const end = FATES[fate];
+    this.#program?.signal(fate);
+    if (end !== null) expect(await this.#program?.ended).toBe(end);
+    try {
+      await meanwhile();
+    } finally {
+      if (end === null) this.#program?.signal('SIGCONT');
+      else await this.start();
+    }
   }
 
   async stop(): Promise<void> {
     // Whoever is frozen hears no SIGTERM.
-    this.signal('SIGCONT');
+    this.#program?.signal('SIGCONT');
     await stopProgram(this.#program);
   }
 }
