@@ -100,7 +100,7 @@ describe('the Dockerfile', async () => {
     // The image listens at every address, which only the server needs a token for.
     expect(await inImage('serve')).toMatchObject({ code: 2, text: expect.stringMatching(/no token is set/) });
     expect((await readdir(join(second, 'sql'))).sort()).toEqual((await readdir(path('sql'))).sort());
-  });
+  }, 180_000);
 
   // What hadolint asks for, and what a container without rights needs.
   it('pins its images and takes them from one line of Node, which the package accepts', async () => {
