@@ -27,7 +27,9 @@ const { values } = parseArgs({
 const rowCount = Number(values.rows);
 const checkpoints = Number(values.checkpoints);
 const seed = Number(values.seed);
-const ROWS_A_BATCH = 5000;
+const ROWS_A_BATCH = 20_000;
+/** Things that are done to the touched page while a batch comes. */
+const ACTS_A_BATCH = 4;
 const PATIENCE_MS = 120_000;
 const [SYMBOL] = SYMBOLS;
 /** Rows of a day at the rate that is asked for. */
@@ -97,12 +99,16 @@ async function checkpoint(): Promise<void> {
   console.error(`${sent} rows, ${Math.round((performance.now() - started) / 1000)} s | ${line.join(' | ')}`);
 }
 
+async function touch(): Promise<void> {
+  for (let act = 0; act < ACTS_A_BATCH; act += 1) await visitor.act();
+}
+
 /** Writes a batch and waits until the untouched page holds it. */
 async function step(): Promise<void> {
   const { rows, newest } = await load.batch(ROWS_A_BATCH);
   sent += rows;
   const committed = performance.now();
-  const acting = visitor.act();
+  const acting = touch();
   let saidLive = true;
   let missing = '';
   await until(
