@@ -22,6 +22,8 @@ export type { Lens, Mark, Store, StoreDeps } from './store/types.ts';
 const COLUMNS_MOST = 5000;
 /** How long a chart must keep its new width before its history is loaded anew. */
 const RESIZE_MS = 500;
+/** From such a silence on rows are held, whatever the clock says. */
+const QUIET_MS = 30_000;
 
 /** Builds the store of a page; `start` brings it to life. */
 export function createStore(deps: StoreDeps): Store {
@@ -55,7 +57,7 @@ export function createStore(deps: StoreDeps): Store {
   );
   const disposers: (() => void)[] = [];
   let edge: FeedEdge | null = null;
-  /** When the connection was last heard, on the server's clock. */
+  /** When the connection was last heard to tell the time, on the server's clock. */
   let heardAt = startedAt;
 
   const serverNow = (): number => deps.now() + clock.offset;
@@ -110,34 +112,38 @@ export function createStore(deps: StoreDeps): Store {
           learn(result);
       }
     }
-    if ('link' in machine.state) {
-      if (event.type === 'frame') heardAt = serverNow();
-    } else if (wasConnected) {
-      for (const held of streams.values()) held.lose(heardAt);
-    }
+    if (wasConnected && !('link' in machine.state)) for (const held of streams.values()) held.lose(heardAt);
+  }
+
+  /** The server's time came with a frame. Frames without one do not count as heard: this machine's clock may be another one meanwhile. */
+  function noteTime(time: number): void {
+    clock.note(time, deps.now());
+    heardAt = serverNow();
   }
 
   function learn(news: News): void {
     switch (news.type) {
       case 'hello':
-        clock.note(news.frame.time, deps.now());
+        noteTime(news.frame.time);
         demo.value = news.frame.demo;
         version.value = news.frame.version;
         symbolList.load();
         break;
       case 'heartbeat':
-        clock.note(news.frame.time, deps.now());
+        noteTime(news.frame.time);
         heartbeat.value = news.frame;
         break;
       case 'restart':
         streams.get(news.stream)?.series.restart();
         break;
       case 'snapshot':
+        // It may be a few seconds old, and it comes before anything else that tells the time where the clock has just been set.
+        if (news.frame.to !== null) noteTime(news.frame.to);
         changed(news.frame.stream, (series) => series.load(news.frame, serverNow()));
         break;
       case 'delta':
         // Replayed rows carry the time of their sending too, so that any delta tells the clock.
-        clock.note(news.frame.time, deps.now());
+        noteTime(news.frame.time);
         changed(news.frame.stream, (series) => series.append(news.frame));
         break;
       case 'synced':
@@ -194,13 +200,21 @@ export function createStore(deps: StoreDeps): Store {
     for (const held of streams.values()) if (held.isOutdated(at)) held.build(at);
   }
 
+  /**
+   * Lets the rows before the windows go. Not where nothing was heard for long: nothing gathers then, and it may be that this
+   * machine's clock was set, which the next frame tells; what was let go until then would be missing.
+   */
+  function slide(at: number): void {
+    if (at - heardAt < QUIET_MS) for (const held of streams.values()) held.series.slide(at);
+  }
+
   function draw(): void {
     batch(() => {
       const at = moment();
       now.value = at.now;
       viewNow.value = at.now;
+      slide(at.now);
       for (const held of streams.values()) {
-        held.series.slide(at.now);
         if (held.dirty || held.isOutdated(at)) held.build(at);
       }
       frame.value = frame.peek() + 1;
@@ -209,7 +223,7 @@ export function createStore(deps: StoreDeps): Store {
 
   function tick(): void {
     // Also while nobody looks, or rows would gather; a picture that holds still has arrays of its own.
-    for (const held of streams.values()) held.series.slide(serverNow());
+    slide(serverNow());
     if (deps.isHidden()) return;
     batch(() => {
       now.value = serverNow();

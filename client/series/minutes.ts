@@ -20,6 +20,9 @@ export class Minutes {
     const minute = Math.floor(time / MINUTE_MS);
     const thisMinute = Math.floor(now / MINUTE_MS);
     if (minute <= thisMinute - HOUR_MINUTES || minute > thisMinute + FUTURE_MINUTES) return;
+    // Only by the server's own time, which `now` is here: that of this machine may have been set.
+    if (!this.#counts.has(minute))
+      for (const old of this.#counts.keys()) if (old <= thisMinute - HOUR_MINUTES) this.#counts.delete(old);
     this.#counts.set(minute, (this.#counts.get(minute) ?? 0) + 1);
   }
 
@@ -30,10 +33,8 @@ export class Minutes {
   total(now: number): number {
     const thisMinute = Math.floor(now / MINUTE_MS);
     let total = 0;
-    for (const [minute, count] of this.#counts) {
-      if (minute <= thisMinute - HOUR_MINUTES) this.#counts.delete(minute);
-      else if (minute <= thisMinute) total += count;
-    }
+    for (const [minute, count] of this.#counts)
+      if (minute > thisMinute - HOUR_MINUTES && minute <= thisMinute) total += count;
     return total;
   }
 }

@@ -108,6 +108,9 @@ describe('a page', () => {
         const { processInfo } = processes.parse(await session.send('SystemInfo.getProcessInfo'));
         // The browser's own process goes on, so that it can be spoken to; it runs no script and hears no socket.
         const asleep = processInfo.filter(({ type }) => type !== 'browser').map(({ id }) => id);
+        // From the second visit on it knows how wide its charts are, and asks for no other history by itself.
+        await page.reload();
+        await whole(page);
         const said = await followFeed(page);
         for (const id of asleep) process.kill(id, 'SIGSTOP');
         try {
@@ -136,6 +139,8 @@ describe('a page', () => {
     try {
       await visit(browser, async (page) => {
         await page.clock.setSystemTime(Date.now() + ms);
+        // What it does by its clock it does before it hears anything.
+        await page.clock.runFor(1500);
         await write();
         await whole(page);
         await expect.poll(async () => apart(await shownTime(page), Date.now()), PATIENT).toBeLessThan(5000);

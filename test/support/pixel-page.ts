@@ -9,7 +9,17 @@ import { bucketStart, m4 } from '../../shared/m4.ts';
 import { keeperOf } from '../../shared/reduce.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import { type PixelCase, pixelCases } from './pixel-cases.ts';
-import { differing, NOW, Picture, type PixelRequest, paneOf, type Rows, rowsAt, windowOf } from './pixel-picture.ts';
+import {
+  differing,
+  NOW,
+  PALETTE,
+  Picture,
+  type PixelRequest,
+  paneOf,
+  type Rows,
+  rowsAt,
+  windowOf,
+} from './pixel-picture.ts';
 import { seeded } from './random.ts';
 
 export { grow } from './pixel-grow.ts';
@@ -97,9 +107,9 @@ export function compare(request: PixelRequest): PixelResults {
     const all: Rows = { times: Float64Array.from(drawn.times), values: Float64Array.from(drawn.values) };
     const gap = drawn.breakAfterMs ?? null;
     const indexes = keep(drawn, all, width);
-    raw.draw(paneOf(all, drawn.shape, gap), span);
+    raw.draw(paneOf(all, drawn.shape, gap), span, { ...PALETTE });
     const whole = raw.pixels;
-    reduced.draw(paneOf(rowsAt(all, indexes), drawn.shape, gap), span);
+    reduced.draw(paneOf(rowsAt(all, indexes), drawn.shape, gap), span, { ...PALETTE });
     const found = reduced.pixels;
     const isDue = (value: number): boolean => drawn.shape !== 'scatter' || Math.abs(value) >= 3;
     // Hollow dots are empty within.
@@ -107,7 +117,7 @@ export function compare(request: PixelRequest): PixelResults {
     const [painted, missed] = look(found, reduced, all, span, reach, isDue);
     const difference = differing(whole, found);
     if (differingOfExtremes === null) {
-      reduced.draw(paneOf(rowsAt(all, extremesOf(all, width)), drawn.shape, gap), span);
+      reduced.draw(paneOf(rowsAt(all, extremesOf(all, width)), drawn.shape, gap), span, { ...PALETTE });
       differingOfExtremes = differing(whole, reduced.pixels);
     }
     return {
