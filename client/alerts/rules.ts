@@ -13,7 +13,7 @@ const text = (most: number) =>
   z.string().check(z.refine(({ length }) => length >= 1 && length <= most, `has to have 1 to ${most} characters`));
 const finite = z.number().check(z.refine((value) => Number.isFinite(value) && Math.abs(value) < 1e15, 'not a number'));
 const positive = z.number().check(z.refine((value) => value > 0 && value < 1e15, 'has to be more than 0'));
-/** A key or a series; null: any of those on the page. */
+/** A key or a series; null: each of those on the page. */
 const anyOf = z.nullable(text(200));
 
 const common = {
@@ -125,7 +125,7 @@ export function columnOf(rule: Rule): string | null {
   return rule.kind === 'latency' || rule.kind === 'silence' ? null : columns[rule.kind];
 }
 
-/** The series that a rule is about; null: any. */
+/** The series that a rule is about; null: each one. */
 export function seriesOf(rule: Rule): string | null {
   return rule.kind === 'anomaly' || rule.kind === 'funding' || rule.kind === 'drawdown' ? rule.series : null;
 }

@@ -96,7 +96,7 @@ function signOf(item: Item, now: number): (typeof SIGNS)[number] {
  * The cells of the overview.
  *
  * @param rows the symbols to show, those that the search left.
- * @param exchange whose rates are shown where the choice is the rate; null where no symbol has any.
+ * @param exchange whose rates are shown where the choice is the rate; null where no symbol has one.
  * @param now server clock, epoch ms.
  */
 export function arrange(
