@@ -19,7 +19,7 @@ import type { FeedEdge, Lens, Mark, Store, StoreDeps } from './store/types.ts';
 export type { Lens, Mark, Store, StoreDeps } from './store/types.ts';
 
 /** Pixel columns that a chart's history is asked for at most. */
-const COLUMNS_MOST = 5000;
+const COLUMNS_MOST = 4800;
 /** How long a chart must keep its new width before its history is loaded anew. */
 const RESIZE_MS = 500;
 /** From such a silence on rows are held, whatever the clock says. */
@@ -68,6 +68,7 @@ export function createStore(deps: StoreDeps): Store {
 
   /** Wants what the visitor chose. Returns whether that is another picture, not only a finer one. */
   function ask(held: ShownStream): boolean {
+    held.columns = columnsToAsk(held.columns, held.width, RANGE_MS[view.range.peek()]);
     held.series.ask(pictureOf(held.name, held.columns));
     const { keys, range, bucketMs, points } = held.series.picture;
     hear({ type: 'want', want: { stream: held.name, keys, range, bucketMs, points } });
@@ -304,12 +305,11 @@ export function createStore(deps: StoreDeps): Store {
     setChartWidth(name, columns) {
       const held = streams.get(name);
       if (held === undefined || !(columns > 0)) return;
-      const most = Math.min(COLUMNS_MOST, columns);
-      held.columns = edge === null ? most : columnsToAsk(held.columns, most, RANGE_MS[view.range.peek()]);
+      held.width = Math.min(COLUMNS_MOST, columns);
       resizes.get(name)?.();
       resizes.delete(name);
-      if (edge === null) return;
-      if (pictureOf(name, held.columns).points === held.series.picture.points) return;
+      if (edge === null) held.columns = held.width;
+      else if (columnsToAsk(held.columns, held.width, RANGE_MS[view.range.peek()]) === held.columns) return;
       if (held.series.loaded) askLater(held, RESIZE_MS);
       else ask(held);
     },

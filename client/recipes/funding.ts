@@ -76,7 +76,7 @@ function card(view: StreamView, context: RecipeContext): CardContent | null {
   const rates = column(line, RATE);
   const rate = at(rates, rates.length - 1);
   const hours = fundingIntervalHours(line);
-  const change = changeOverWindow(line.times, rates);
+  const change = changeOverWindow(line.times, rates, context.from);
   return {
     label: 'Funding',
     source: hours === null ? name : `${name}, per ${hours} h`,

@@ -75,7 +75,7 @@ function card(view: StreamView, context: RecipeContext): CardContent | null {
   if (first === undefined) return null;
   const values = column(first.line, VALUE);
   const newest = (named: NamedLine): number => at(column(named.line, VALUE), named.line.times.length - 1);
-  const change = changeOverWindow(first.line.times, values);
+  const change = changeOverWindow(first.line.times, values, context.from);
   return {
     label: 'System',
     source: first.name,

@@ -25,8 +25,10 @@ export function offReason(machine: Feed, name: StreamName): string | null {
 export class HeldStream {
   readonly name: StreamName;
   readonly series: StreamSeries;
-  /** Device pixel columns that its history is asked for. */
+  /** Device pixel columns of the plot that its history is asked for. */
   columns: number;
+  /** Device pixel columns that the plot was last said to have. */
+  width: number;
   /** Whether rows have come since the view was built. */
   dirty = false;
   /** What was last shown beside the rows. */
@@ -38,6 +40,7 @@ export class HeldStream {
     this.name = name;
     this.series = new StreamSeries(name, picture);
     this.columns = columns;
+    this.width = columns;
   }
 
   /** Rows may be missing from `from` on (server clock, epoch ms), or from earlier where some were missing already. */

@@ -2,6 +2,7 @@
 import { bucketFor } from '../../shared/m4.ts';
 import { STREAMS, type StreamName } from '../../shared/streams.ts';
 import { RANGE_MS, type RangeName } from '../model.ts';
+import { columnsHeld } from '../painters/span.ts';
 import type { Picture } from '../series.ts';
 
 /** Pixel columns that a chart's history is asked for before its width is known. */
@@ -15,5 +16,5 @@ export function pictureFor(name: StreamName, columns: number, range: RangeName, 
   const finer = pixelMs % 2 === 0 && FINER.has(name) ? 2 : 1;
   // Metrics belong to the system, not to a symbol: all of them are shown.
   const keys = STREAMS[name].key.name === 'symbol' ? symbols : null;
-  return { keys, range, pixelMs, bucketMs: pixelMs / finer, points: columns * finer };
+  return { keys, range, pixelMs, bucketMs: pixelMs / finer, points: columnsHeld(columns, RANGE_MS[range]) * finer };
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { hasNginx, type Nginx, startNginx } from '../support/nginx.ts';
-import { readStore, rowsInTable, shownRows } from '../support/page-charts.ts';
+import { readStore, reloadAtKnownWidths, rowsInTable, shownRows } from '../support/page-charts.ts';
 import { seedPage } from '../support/page-rows.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { behindProxy, Replica } from '../support/replicas.ts';
@@ -82,7 +82,7 @@ describe.skipIf(!hasNginx())('three servers behind nginx (needs nginx and openss
         await page.goto(`${nginx.url}/?symbol=BTC/USDT&range=1h`);
         await whole(page);
         // A second visit knows how wide its charts are, so that nothing is asked for anew.
-        await page.reload();
+        await reloadAtKnownWidths(page);
         await whole(page);
         const loaded = await page.evaluate(() => performance.timeOrigin);
         for (const [index, replica] of replicas.entries()) {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 import { launchBrowser, openPage } from '../support/browser.ts';
 import { type Dashboard, startDashboard } from '../support/dashboard.ts';
-import { hatchedCharts, readStore, rowsInTable, shownRows } from '../support/page-charts.ts';
+import { hatchedCharts, readStore, reloadAtKnownWidths, rowsInTable, shownRows } from '../support/page-charts.ts';
 import { seedPage } from '../support/page-rows.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -69,7 +69,7 @@ async function visit(steps: (page: Page) => Promise<void>): Promise<void> {
     await page.goto(`${proxy.url(dashboard.url)}?symbol=${SYMBOL}&range=1h`);
     await whole(page);
     // A second visit knows how wide its plots are: no history is asked for anew when the connection is cut.
-    await page.reload();
+    await reloadAtKnownWidths(page);
     await whole(page);
     await steps(page);
     // The browser itself names connections that failed; nothing was thrown.

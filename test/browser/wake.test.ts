@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 import { launchBrowser, openPage } from '../support/browser.ts';
 import { type Dashboard, startDashboard } from '../support/dashboard.ts';
-import { readStore, rowsInTable, shownRows } from '../support/page-charts.ts';
+import { readStore, reloadAtKnownWidths, rowsInTable, shownRows } from '../support/page-charts.ts';
 import { seedPage } from '../support/page-rows.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
 
@@ -109,7 +109,7 @@ describe('a page', () => {
         // The browser's own process goes on, so that it can be spoken to; it runs no script and hears no socket.
         const asleep = processInfo.filter(({ type }) => type !== 'browser').map(({ id }) => id);
         // From the second visit on it knows how wide its charts are, and asks for no other history by itself.
-        await page.reload();
+        await reloadAtKnownWidths(page);
         await whole(page);
         const said = await followFeed(page);
         for (const id of asleep) process.kill(id, 'SIGSTOP');

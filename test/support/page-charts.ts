@@ -1,7 +1,7 @@
 /** What the charts of an open page hold and show: read from the page's own store and from its canvases. */
 import type pg from 'pg';
 import type { Page } from 'playwright-core';
-import { STREAMS, type StreamName } from '../../shared/streams.ts';
+import { STREAM_NAMES, STREAMS, type StreamName } from '../../shared/streams.ts';
 
 /** What a page's store says of itself. */
 export interface PageStore {
@@ -140,4 +140,17 @@ export function hatchedCharts(page: Page): Promise<string[]> {
       .filter((chart) => [...chart.querySelectorAll('canvas')].some(isHatched))
       .map((chart) => chart.dataset.stream ?? '');
   });
+}
+
+/**
+ * Loads the page anew once it has noted how wide each chart's plot is, which it knows when rows have been drawn. From then on it
+ * asks for no history of another width by itself. Every stream has to have rows.
+ */
+export async function reloadAtKnownWidths(page: Page): Promise<void> {
+  await page.waitForFunction(
+    (names) =>
+      names.every((name) => Object.keys(localStorage).some((key) => key.startsWith(`alphapulse.columns.${name}.`))),
+    STREAM_NAMES,
+  );
+  await page.reload();
 }

@@ -161,7 +161,7 @@ describe('the store', () => {
     expect(page.asked).toHaveLength(before);
     await page.clock.pass(200);
     expect(page.asked.slice(before).map(({ stream, bucket_ms, points }) => [stream, bucket_ms, points])).toEqual([
-      ['funding_rates', 55_000, 1700],
+      ['funding_rates', 55_000, 1728],
     ]);
     expect(page.funding.bucketMs).toBe(75_000);
     expect(page.funding.state).toBe('live');

@@ -1,12 +1,13 @@
 /** What the painters draw from: a line's pixel columns, and the rows of a scatter. */
 import { describe, expect, it } from 'vitest';
+import { RANGE_MS } from '../../client/model.ts';
 import { columnsOf, isGap } from '../../client/painters/columns.ts';
 import { axisRange } from '../../client/painters/range.ts';
 import { scatterRows } from '../../client/painters/scatter.ts';
 import type { AxisSpec, PaneLine, Shape } from '../../client/painters/scene.ts';
-import { columnOf, columnsToAsk, edgeAfter, spanOf } from '../../client/painters/span.ts';
+import { columnOf, columnsHeld, columnsToAsk, edgeAfter, spanOf } from '../../client/painters/span.ts';
 import { rowsOf } from '../../client/painters/spans.ts';
-import { bucketFor, m4 } from '../../shared/m4.ts';
+import { bucketFor, m4, WIDENING } from '../../shared/m4.ts';
 import { keeperOf } from '../../shared/reduce.ts';
 import { STREAMS } from '../../shared/streams.ts';
 import { pick, seeded, seeds, withSeed } from '../support/random.ts';
@@ -63,10 +64,24 @@ describe('a span', () => {
     const range = 168 * 3_600_000;
     expect(bucketFor(range, 1200)).toBe(540_000);
     expect(columnsToAsk(1200, 1190, range)).toBe(1200);
-    expect(columnsToAsk(1200, 1201, range)).toBe(1201);
+    // Nine minutes a column: 1,232 of them are seven days and a tenth, which is all that the feed gives.
+    expect(columnsHeld(1200, range)).toBe(1232);
+    expect(columnsToAsk(1200, 1232, range)).toBe(1200);
+    expect(columnsToAsk(1200, 1233, range)).toBe(1233);
     // 1,119 columns of nine minutes are less than seven days.
     expect(columnsToAsk(1200, 1119, range)).toBe(1119);
   });
+});
+
+it('some columns more than a plot shows are held of it, and never more than the feed gives', () => {
+  for (const range of Object.values(RANGE_MS)) {
+    for (let columns = 100; columns <= 4800; columns += 7) {
+      const held = columnsHeld(columns, range);
+      const bucketMs = bucketFor(range, columns);
+      expect(held).toBeGreaterThanOrEqual(columns);
+      expect(held * bucketMs).toBeLessThanOrEqual(range * (1 + WIDENING) + bucketMs);
+    }
+  }
 });
 
 describe('the columns of a line', () => {
