@@ -24,7 +24,7 @@ export interface SceneOptions {
 }
 
 /** How long everything may take to arrive once the writers have stopped. */
-const ARRIVAL_MS = 15_000;
+const ARRIVAL_MS = 30_000;
 /** How many rows of a difference are shown. */
 const SHOWN = 5;
 
