@@ -3,7 +3,7 @@
  * Unknown fields are ignored, so zod's plain `object` (which strips them) is the right strictness everywhere.
  */
 import * as z from 'zod/mini';
-import { rowSchema } from './row-schema.ts';
+import { areRows } from './row-schema.ts';
 import { STREAM_NAMES } from './streams.ts';
 
 export * from './requests.ts';
@@ -111,7 +111,7 @@ const deltaFrame = z
     rows: z.array(z.looseObject({ id: z.number(), timestamp: epochMs })),
   })
   .check(
-    z.refine(({ stream, rows }) => z.array(rowSchema(stream)).safeParse(rows).success, {
+    z.refine(({ stream, rows }) => areRows(stream, rows), {
       error: 'the rows are not of the stream',
       path: ['rows'],
     }),

@@ -30,10 +30,17 @@ function schemaOf(stream: StreamDeclaration): z.ZodMiniType {
 const SCHEMAS: ReadonlyMap<StreamName, z.ZodMiniType> = new Map(
   STREAM_NAMES.map((name) => [name, schemaOf(STREAMS[name])]),
 );
+/** Made once: to make a schema takes longer than to parse a row by it. */
+const LISTS: ReadonlyMap<StreamName, z.ZodMiniType> = new Map([...SCHEMAS].map(([name, row]) => [name, z.array(row)]));
 
 /** The schema of a stream's rows in frames of either detail. */
 export function rowSchema(stream: StreamName): z.ZodMiniType {
   const schema = SCHEMAS.get(stream);
   if (schema === undefined) throw new Error(`no schema for stream ${stream}`);
   return schema;
+}
+
+/** Whether these are rows of a stream, as frames of either detail have them. */
+export function areRows(stream: StreamName, rows: unknown): boolean {
+  return LISTS.get(stream)?.safeParse(rows).success === true;
 }

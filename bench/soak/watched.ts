@@ -4,7 +4,7 @@ import type pg from 'pg';
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { z } from 'zod';
 import { USUAL_THRESHOLD } from '../../shared/reduce.ts';
-import { STREAM_NAMES } from '../../shared/streams.ts';
+import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
 import { openPage } from '../../test/support/browser.ts';
 import { type Weight, weigh } from '../history/page-life.ts';
 import { truthOf } from './load.ts';
@@ -25,6 +25,8 @@ const shown = z.object({
   counts: z.record(z.string(), z.number()),
   /** By stream and line, the newest row that is held, of those that no reduction leaves out. */
   newest: z.record(z.string(), z.record(z.string(), z.object({ time: z.number(), value: z.number() }))),
+  /** Rows held of all lines. */
+  rowsHeld: z.number(),
 });
 export type Shown = z.infer<typeof shown>;
 
@@ -78,6 +80,7 @@ export class WatchedPage {
         }
         interface Shape {
           stream(name: string): { peek(): { channels: { key: string; lines: Line[] }[] } };
+          counts(): { points: number };
         }
         const isStore = (value: object): value is Shape =>
           ['stream', 'counts', 'setChartWidth'].every((name) => typeof Reflect.get(value, name) === 'function');
@@ -117,11 +120,22 @@ export class WatchedPage {
           const card = document.querySelector(`[data-card="${name}"] [data-testid="rows-last-hour"]`);
           counts[name] = Number(card?.getAttribute('data-rows'));
         }
-        return { feed: document.documentElement.dataset.feed ?? '', newest, states, counts };
+        const rowsHeld = store.counts().points;
+        return { feed: document.documentElement.dataset.feed ?? '', newest, states, counts, rowsHeld };
       },
       { names: [...STREAM_NAMES], columns: VALUES, threshold: USUAL_THRESHOLD },
     );
     return shown.parse(found);
+  }
+
+  /** What is not there yet of the newest rows that were written, by stream; empty where all of them are held. */
+  async missing(newest: ReadonlyMap<StreamName, number>): Promise<{ readonly feed: string; readonly late: string }> {
+    const now = await this.shown();
+    const late = [...newest].filter(([stream, time]) =>
+      Object.values(now.newest[stream] ?? {}).every((line) => line.time < time - 0.01),
+    );
+    const named = late.map(([stream, time]) => `${stream} ${time} of ${JSON.stringify(now.newest[stream])}`);
+    return { feed: now.feed, late: named.join('; ') };
   }
 
   /** What differs between what it shows of a symbol and what the database holds, while nothing is written. */
