@@ -26,5 +26,12 @@ export function drawAll(): void {
   isRequested = false;
   const now = [...waiting];
   waiting.clear();
-  for (const drawable of now) drawable.draw();
+  for (const drawable of now) {
+    try {
+      drawable.draw();
+    } catch (error) {
+      // Told as any other error of the page is; what else waits is drawn all the same.
+      reportError(error);
+    }
+  }
 }

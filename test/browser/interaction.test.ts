@@ -55,6 +55,8 @@ async function visit(options: Visit, steps: (page: Page) => Promise<void>): Prom
     await page.goto(`${dashboard.url}/?${options.query ?? 'symbol=BTC/USDT&range=24h'}`);
     await page.waitForSelector('html[data-feed="live"]', { state: 'attached' });
     await page.waitForFunction(() => performance.getEntriesByName('first-chart').length > 0);
+    // What comes later is there, and nothing moves under the pointer for it.
+    await page.waitForSelector('[data-testid="tools-funding_rates"]', { state: 'attached' });
     await steps(page);
     expect(problems).toEqual([]);
   } finally {
