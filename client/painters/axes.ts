@@ -1,7 +1,7 @@
 /** The options that make uPlot's axes ours: round ticks, labels that never repeat, no chart junk. */
 import type uPlot from 'uplot';
 import { type AxisRange, axisRange } from './range.ts';
-import type { AxisSpec, Frame, Palette, Pane, Side } from './scene.ts';
+import { type AxisSpec, type Frame, type Palette, type Pane, type Side, WHOLE } from './scene.ts';
 import { timeLabels, timeTicks, valueLabels, valueTicks } from './ticks.ts';
 
 /** What a pane draws at the moment; the axes ask for it whenever they are laid out. */
@@ -29,7 +29,7 @@ export function tickCount(plotHeight: number, textSize: number): number {
 /** Range of an axis for what is drawn, on a plot of this height in CSS pixels. */
 export function rangeOf(drawn: Drawn, side: Side, plotHeight: number): AxisRange {
   const spec = specOf(drawn.pane, side);
-  const [bottom, top] = spec.band ?? [0, 1];
+  const [bottom, top] = spec.band ?? WHOLE;
   const ticks = tickCount(plotHeight * (top - bottom), drawn.palette.textSize);
   return axisRange(spec, side, drawn.pane.lines, drawn.frame, ticks);
 }
@@ -51,7 +51,7 @@ export function valueAxis(
   const ticksOf = (u: uPlot): number[] => {
     const { low, high, isUnknown } = rangeOf(drawn(), side, plotHeight(u));
     if (isUnknown) return [];
-    const [bottom, top] = specOf(drawn().pane, side).band ?? [0, 1];
+    const [bottom, top] = specOf(drawn().pane, side).band ?? WHOLE;
     const { ticks } = specOf(drawn().pane, side);
     if (ticks !== undefined) return ticks.filter((tick) => tick >= low && tick <= high);
     return valueTicks(low, high, tickCount(plotHeight(u) * (top - bottom), drawn().palette.textSize));

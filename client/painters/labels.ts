@@ -1,7 +1,7 @@
 /** Labels at the ends of lines: each value beside its line, in its colour, none on top of another. */
 import { DIM_ALPHA } from './lines.ts';
 import type { Extra } from './pane.ts';
-import { type PaneLine, type Side, type Surface, slotColor } from './scene.ts';
+import { type Band, type PaneLine, type Side, type Surface, slotColor } from './scene.ts';
 import { columnOf } from './span.ts';
 
 /** A label before and after it has found its place (centre, in the same units). */
@@ -116,32 +116,52 @@ export function byWeight(lines: readonly PaneLine[], focus: string | null): { li
   return labelled.sort((a, b) => a.place - b.place);
 }
 
-/** Paints the labels, each side's from its own `x` (device pixels), and a dot at each line's end. Returns these. */
-export function paintLabels(
-  surface: Surface,
-  lines: readonly PaneLine[],
-  at: { readonly x: Readonly<Record<Side, number>>; readonly withName: boolean; readonly focus: string | null },
-): Extra[] {
+/** Where labels are painted: each side's from its own `x` (device pixels), within the part of the height that is its axis'. */
+interface LabelPlace {
+  readonly x: Readonly<Record<Side, number>>;
+  readonly bands: Readonly<Record<Side, Band>>;
+  readonly withName: boolean;
+  readonly focus: string | null;
+}
+
+/** Paints the labels and a dot at each line's end. Returns these. */
+export function paintLabels(surface: Surface, lines: readonly PaneLine[], place: LabelPlace): Extra[] {
+  const { ctx } = surface;
+  const groups = new Map<string, { readonly band: Band; readonly lines: PaneLine[] }>();
+  for (const line of lines) {
+    const band = place.bands[line.side];
+    const group = groups.get(band.join());
+    if (group === undefined) groups.set(band.join(), { band, lines: [line] });
+    else group.lines.push(line);
+  }
+  ctx.save();
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'middle';
+  const ends = [...groups.values()].flatMap((group) => paintGroup(surface, group.lines, group.band, place));
+  ctx.restore();
+  return ends;
+}
+
+/** The labels of one part of the height, none on top of another. */
+function paintGroup(surface: Surface, lines: readonly PaneLine[], band: Band, place: LabelPlace): Extra[] {
   const { ctx, ratio, palette } = surface;
-  const wanted = byWeight(lines, at.focus).map(({ line, value }) => ({ item: line, y: surface.y(value, line.side) }));
+  const { focus, withName } = place;
+  const wanted = byWeight(lines, focus).map(({ line, value }) => ({ item: line, y: surface.y(value, line.side) }));
   const size = palette.textSize * ratio;
   const spacing = size * 1.25;
-  const top = surface.top + size * 0.4;
-  const bottom = surface.top + surface.height - size * 0.4;
+  const top = surface.top + surface.height * (1 - band[1]) + size * 0.4;
+  const bottom = surface.top + surface.height * (1 - band[0]) - size * 0.4;
   // Where not all fit, the last place says how many more there are.
   const isFull = top + (wanted.length - 1) * spacing > bottom;
   const labels = dodge(wanted, spacing, top, isFull ? bottom - spacing : bottom);
   const hidden = wanted.length - labels.length;
   const ends: Extra[] = [];
-  ctx.save();
-  ctx.textAlign = 'left';
-  ctx.textBaseline = 'middle';
   for (const { item: line, y } of labels) {
-    const isDim = at.focus !== null && at.focus !== line.name;
+    const isDim = focus !== null && focus !== line.name;
     ctx.globalAlpha = isDim ? DIM_ALPHA * 1.6 : 1;
     ends.push(paintEnd(surface, line));
-    const { value, name, stale } = textsOf(line, at.withName);
-    let x = at.x[line.side];
+    const { value, name, stale } = textsOf(line, withName);
+    let x = place.x[line.side];
     const write = (text: string, weight: number, color: string): void => {
       if (text === '') return;
       const font = fontOf(surface, weight);
@@ -158,9 +178,8 @@ export function paintLabels(
     ctx.globalAlpha = 1;
     ctx.font = fontOf(surface, 450);
     ctx.fillStyle = palette.third;
-    ctx.fillText(`${hidden} more`, at.x[labels.at(-1)?.item.side ?? 'left'], bottom + ratio * 0.5);
+    ctx.fillText(`${hidden} more`, place.x[labels.at(-1)?.item.side ?? 'left'], bottom + ratio * 0.5);
   }
-  ctx.restore();
   return ends;
 }
 

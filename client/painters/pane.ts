@@ -3,7 +3,7 @@ import { paintDots, paintNotes } from './dots.ts';
 import { paintLabels } from './labels.ts';
 import { type Emphasis, paintLine } from './lines.ts';
 import { paintGuideLabels, paintGuides, paintHatches, paintMarks, paintZone } from './marks.ts';
-import type { Frame, Pane, Side, Surface } from './scene.ts';
+import { type Frame, type Pane, type Side, type Surface, WHOLE } from './scene.ts';
 
 /** Something in the picture whose place the rows of a column do not tell, and where it begins (device pixels). */
 export type Extra = readonly [left: number, what: unknown];
@@ -25,7 +25,11 @@ export function paintBehind(surface: Surface, pane: Pane, frame: Frame): void {
 }
 
 /** @returns what was painted beside the columns of the lines. */
-export function paintPane(surface: Surface, { lines, guides }: Pane, { focus, withNames, labels }: Look): Extra[] {
+export function paintPane(
+  surface: Surface,
+  { lines, guides, left, right }: Pane,
+  { focus, withNames, labels }: Look,
+): Extra[] {
   const { ctx, ratio } = surface;
   const slack = 3 * ratio;
   ctx.save();
@@ -41,6 +45,8 @@ export function paintPane(surface: Surface, { lines, guides }: Pane, { focus, wi
   ctx.restore();
   const notes = focus === null ? paintNotes(surface, lines) : [];
   paintGuideLabels(surface, guides);
-  const ends = paintLabels(surface, lines, { x: labels, withName: withNames && lines.length > 1, focus });
+  // Ticks of the other axis stand beside the part that is theirs.
+  const bands = { left: left.band ?? WHOLE, right: right?.band ?? WHOLE };
+  const ends = paintLabels(surface, lines, { x: labels, bands, withName: withNames && lines.length > 1, focus });
   return [...notes, ...ends];
 }

@@ -1,6 +1,6 @@
 /** The range of a value axis: from the values that are in view, and those that must stay in sight. Pure. */
 import { scatterRows } from './scatter.ts';
-import type { AxisSpec, PaneLine, Side } from './scene.ts';
+import { type AxisSpec, type PaneLine, type Side, WHOLE } from './scene.ts';
 import type { Span } from './span.ts';
 import { extent, lowerBound, rowsOf } from './spans.ts';
 import { roundRange } from './ticks.ts';
@@ -48,7 +48,7 @@ export function axisRange(
   min = Math.max(min, spec.least ?? Number.NEGATIVE_INFINITY);
   max = Math.min(max, spec.most ?? Number.POSITIVE_INFINITY);
   if (!(max > min)) max = min + 1;
-  const [bottom, top] = spec.band ?? [0, 1];
+  const [bottom, top] = spec.band ?? WHOLE;
   const size = (max - min) / (top - bottom);
   return { min: min - bottom * size, max: max + (1 - top) * size, low: min, high: max, isUnknown };
 }

@@ -11,6 +11,11 @@ import type { AxisStyle } from './ticks.ts';
 /** The value axis that a line belongs to. */
 export type Side = 'left' | 'right';
 
+/** A part of a pane's height, from and to as fractions measured from the bottom. */
+export type Band = readonly [number, number];
+
+export const WHOLE: Band = [0, 1];
+
 /** How an axis is scaled and written. */
 export interface AxisSpec {
   readonly style: AxisStyle;
@@ -27,7 +32,7 @@ export interface AxisSpec {
    * The part of the pane's height that the axis occupies, measured from the bottom. Two axes that share a pane without
    * sharing its space keep their lines apart.
    */
-  readonly band?: readonly [number, number];
+  readonly band?: Band;
 }
 
 /** How a line's points are drawn. */
