@@ -30,7 +30,7 @@ export function drawAll(): void {
     try {
       drawable.draw();
     } catch (error) {
-      // Told as any other error of the page is; what else waits is drawn all the same.
+      // Told as every error of the page is; what else waits is drawn all the same.
       reportError(error);
     }
   }

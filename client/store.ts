@@ -308,8 +308,11 @@ export function createStore(deps: StoreDeps): Store {
       held.width = Math.min(COLUMNS_MOST, columns);
       resizes.get(name)?.();
       resizes.delete(name);
-      if (edge === null) held.columns = held.width;
-      else if (columnsToAsk(held.columns, held.width, RANGE_MS[view.range.peek()]) === held.columns) return;
+      if (edge === null) {
+        held.columns = held.width;
+        return;
+      }
+      if (columnsToAsk(held.columns, held.width, RANGE_MS[view.range.peek()]) === held.columns) return;
       if (held.series.loaded) askLater(held, RESIZE_MS);
       else ask(held);
     },

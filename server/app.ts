@@ -79,7 +79,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     const [path] = request.url.split('?');
     request.log.debug({ method: request.method, path, status: reply.statusCode, ms: reply.elapsedTime }, 'answered');
   });
-  // An upgrade that is answered as any other request leaves its socket to nobody: its end would go unseen for ever.
+  // An upgrade that is answered like a plain request leaves its socket to nobody: its end would go unseen for ever.
   app.addHook('onResponse', async (request) => {
     if (request.raw.headers.upgrade !== undefined) request.raw.socket.destroySoon();
   });

@@ -21,7 +21,7 @@ export function reloadReason(): string | null {
   return wanted?.reason ?? null;
 }
 
-/** @param build that the server named: only a page of another build than this one is worth a reload then; null: any page is. */
+/** @param build that the server named: only a page of another build than this one is worth a reload then; null: each page is. */
 export function reloadWhenServed(reason: string, build: string | null = null): void {
   const isWaiting = wanted !== null;
   // Whatever is wrong with this page, any page that is served is worth more than the one of a certain build.
