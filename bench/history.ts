@@ -7,6 +7,8 @@
  * Usage: npm run bench -- history [--rows 10000000] [--streams system_metrics,...] [--database URL [--restart COMMAND]] [--keep]
  */
 
+import { brotliCompressSync, constants } from 'node:zlib';
+import type pg from 'pg';
 import { Spacings } from '../server/db/history/spacings.ts';
 import { migrate } from '../server/db/migrate.ts';
 import { listKeys, SYMBOL_STREAMS } from '../server/db/symbols.ts';
@@ -117,7 +119,7 @@ async function measureCold(): Promise<string> {
         const connection = await TimedConnection.open(place, name);
         const request = requestOf(someKey(chart), range);
         await reading(connection.client, async () => {
-          const { sqlMs } = await connection.measure((client) => servedBytes(client, chart, request, {}));
+          const { sqlMs } = await connection.measure(() => servedBytes(connection.preparing, chart, request, {}));
           timingOf(chart, range).cold.push(sqlMs);
         });
         await connection.end();
@@ -137,13 +139,13 @@ async function measureWarm(connection: TimedConnection): Promise<void> {
       // What is warm has been read before.
       for (const key of new Set(picked)) {
         await reading(connection.client, async () => {
-          await servedBytes(connection.client, chart, requestOf(key, range), remembering);
+          await servedBytes(connection.preparing, chart, requestOf(key, range), remembering);
         });
       }
       for (const key of picked) {
         const request = requestOf(key, range);
         await reading(connection.client, async () => {
-          const rolled = await connection.measure((client) => servedBytes(client, chart, request, remembering));
+          const rolled = await connection.measure(() => servedBytes(connection.preparing, chart, request, remembering));
           timing.warm.push(rolled.sqlMs);
           timing.wall.push(rolled.wallMs);
         });
@@ -154,12 +156,12 @@ async function measureWarm(connection: TimedConnection): Promise<void> {
         if (turn % PLAIN_EACH !== 0) continue;
         const request = requestOf(key, range);
         await reading(connection.client, async () => {
-          const plain = await connection.measure((client) =>
-            servedBytes(client, chart, request, { ...remembering, rollups: false }),
+          const plain = await connection.measure(() =>
+            servedBytes(connection.preparing, chart, request, { ...remembering, rollups: false }),
           );
           timing.plain.push(plain.sqlMs);
           if (turn % RAW_EACH !== 0) return;
-          const raw = await connection.measure((client) => rawRows(client, chart, request, !isLarge));
+          const raw = await connection.measure(() => rawRows(connection.client, chart, request, !isLarge));
           timing.raw.push(raw.sqlMs);
           timing.rows = Math.max(timing.rows, raw.result);
         });
@@ -206,6 +208,23 @@ function spread(values: readonly number[]): string {
   return `${ms(quantile(sorted, 0.5))} / ${ms(quantile(sorted, 0.95))} / ${ms(sorted.at(-1) ?? Number.NaN)}`;
 }
 
+/** Bytes of a chart's frame that no encoding of the same rows does without: its timestamps, and all of it by a stronger compressor. */
+async function leastOf(
+  client: pg.Client,
+  chart: Case,
+  key: string,
+  range: RangeName,
+): Promise<{ timestamps: number; brotli: number }> {
+  return await reading(client, async () => {
+    const [text = ''] = [...(await snapshots(client, chart, requestOf(key, range))).values()];
+    const columns = [...text.matchAll(/"timestamp":\[([^\]]*)\]/g)];
+    return {
+      timestamps: columns.reduce((sum, [, times = '']) => sum + times.length, 0),
+      brotli: brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length,
+    };
+  });
+}
+
 /** Frames of single charts, their bytes, and what a hit takes, from a server that runs. */
 async function measureWire(): Promise<{
   frames: (string | number)[][];
@@ -223,7 +242,15 @@ async function measureWire(): Promise<{
         const key = someKey(chart) ?? '';
         const path = `/feed?streams=${chart.stream}&keys=${encodeURIComponent(key)}&range=${range}&points=${POINTS}&detail=values`;
         const plain = await longestMessage(port, path, false);
-        frames.push([chart.name, range, kB(plain), kB(await longestMessage(port, path, true))]);
+        const { timestamps, brotli } = await leastOf(client, chart, key, range);
+        frames.push([
+          chart.name,
+          range,
+          kB(plain),
+          kB(timestamps),
+          kB(await longestMessage(port, path, true)),
+          kB(brotli),
+        ]);
         const feed = await TimedFeed.open(port);
         const subscription = { stream: chart.stream, keys: [key], range, points: POINTS, detail: 'values' };
         const first = await feed.snapshot({ ...subscription, keys: [someKey(chart)] });
@@ -314,11 +341,13 @@ ${compared.differences.slice(0, 20).join('\n')}
 
 ## Frames
 
-A snapshot's frame in kB, as it is and on the wire of a client that negotiated compression (aims: 150 and 15); then ms from a
+A snapshot's frame in kB, as it is and on the wire of a client that negotiated compression (aims: 150 and 15). What cannot be
+undercut, in the same rows: the digits of their timestamps alone, of which the feed has every row's, to the microsecond; and the whole frame by brotli
+at its strongest, which WebSocket does not offer and which takes a hundred times as long as deflate. Then ms from a
 subscription to its snapshot over an open connection: the first of another key, those that follow for one key (p50 / p95 / longest; a
 storm, which is given one history without a look: what others wait for is in [hits](hits.md)), and the round trip of a ping as the floor.
 
-${table(['chart', 'range', 'kB', 'kB compressed'], wire.frames)}
+${table(['chart', 'range', 'kB', 'of them timestamps', 'kB compressed', 'by brotli'], wire.frames)}
 
 ${table(['chart', 'range', 'first', 'again', 'ping'], wire.hits)}
 

@@ -1,6 +1,7 @@
 /** What is read of the past in these benchmarks: which charts, over which ranges, and how. */
 import type pg from 'pg';
 import { type HistoryOptions, readChannels, readSnapshot } from '../../server/db/history.ts';
+import type { Queryable } from '../../server/db/queryable.ts';
 import type { SnapshotRequest } from '../../server/feed/ports.ts';
 import { encodeChannel } from '../../server/feed/reduced.ts';
 import { parseRange } from '../../shared/range.ts';
@@ -50,9 +51,14 @@ export async function snapshots(client: pg.Client, { stream }: Case, request: Sn
   return bodies;
 }
 
-/** Reads what a running server reads for a subscription, which remembers how far apart the rows of lines come; answers its length. */
+/**
+ * Reads what a running server reads for a subscription, which remembers how far apart the rows of lines come; answers its
+ * length.
+ *
+ * @param client as a server has it: on which the statements of history are prepared.
+ */
 export async function servedBytes(
-  client: pg.Client,
+  client: Queryable,
   { stream }: Case,
   request: SnapshotRequest,
   options: HistoryOptions,

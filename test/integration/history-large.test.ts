@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { Spacings } from '../../server/db/history/spacings.ts';
 import { readChannels } from '../../server/db/history.ts';
 import { listKeys, newestArrival } from '../../server/db/symbols.ts';
 import type { SnapshotRequest } from '../../server/feed/ports.ts';
@@ -48,7 +49,12 @@ afterAll(() => database.drop());
 const columns = z.record(z.string(), z.array(z.union([z.number(), z.string(), z.null()])));
 
 /** Reads, with the JSON of the columns parsed. */
-async function read(stream: StreamDeclaration, request: Partial<SnapshotRequest>, within: 'own' | 'savepoint' = 'own') {
+async function read(
+  stream: StreamDeclaration,
+  request: Partial<SnapshotRequest>,
+  within: 'own' | 'savepoint' = 'own',
+  spacings = new Spacings(),
+) {
   // In a transaction of the test's own, what it has changed is seen.
   await client.query(within === 'own' ? 'begin isolation level repeatable read read only' : 'savepoint reading');
   try {
@@ -61,7 +67,7 @@ async function read(stream: StreamDeclaration, request: Partial<SnapshotRequest>
       pointLimit: 500_000,
       ...request,
     } as const;
-    for await (const channel of readChannels(client, stream, asked)) {
+    for await (const channel of readChannels(client, stream, asked, { spacings })) {
       channels.push({
         ...channel,
         lines: channel.lines.map((line) => ({
@@ -107,6 +113,45 @@ describe('reduction', () => {
         estimated_rate: kept.map((index) => all[index]?.[2]),
         next_funding_time: kept.map(() => null),
       });
+    }
+  });
+
+  it('is the same whether few rows are rightly, wrongly or not expected of a line', async () => {
+    const withSpacing = (spacingMs: number | null): Spacings => {
+      const spacings = new Spacings();
+      for (const name of ['e0', 'e1', 'e2']) spacings.tell('BTC/USDT', name, spacingMs, NOW);
+      return spacings;
+    };
+    // 30,000 rows of three lines are few for 2,000 buckets, and many for 300.
+    for (const points of [300, 2000]) {
+      const plain = await read(STREAMS.funding_rates, { resolution: { points } });
+      for (const spacingMs of [null, 0, 7500, 3_600_000]) {
+        const told = await read(STREAMS.funding_rates, { resolution: { points } }, 'own', withSpacing(spacingMs));
+        const shown = (channels: typeof plain) => channels.map(({ lines, rowsTotal }) => ({ lines, rowsTotal }));
+        expect(shown(told), `${points} points, ${spacingMs} ms`).toEqual(shown(plain));
+      }
+    }
+  });
+
+  it('shows a real as the row does, whether its rows are reduced or not', async () => {
+    await client.query('begin');
+    try {
+      await client.query(`alter table system_metrics alter metric_value type real`);
+      await client.query(
+        `insert into system_metrics ("timestamp", metric_name, metric_value)
+         select to_timestamp($1::float8 / 1000) - i * interval '1 second', 'real', i / 10.0 from generate_series(1, 3000) i`,
+        [NOW],
+      );
+      for (const points of [16, 10_000]) {
+        const request: Partial<SnapshotRequest> = { range: { kind: 'window', ms: HOUR }, resolution: { points } };
+        const [channel] = await read(STREAMS.system_metrics, request, 'savepoint');
+        const values = channel?.lines[0]?.columns.metric_value ?? [];
+        expect(values.length).toBeGreaterThan(16);
+        expect(values).toContain(0.1);
+        for (const value of values) expect(Number.isInteger(Math.round(Number(value) * 1e9) / 1e8)).toBe(true);
+      }
+    } finally {
+      await client.query('rollback');
     }
   });
 

@@ -75,20 +75,56 @@ describe('limits and plans', () => {
       await plan(rates.keys, []),
       await plan(rates.keysSince, [since]),
       await plan(rates.lines, [['S3']]),
-      await plan(windows.reduced('line'), [['S3'], ['e1'], [since], [NOW], 1000, 100]),
+      await plan(windows.reduced('line', 'unknown'), [['S3'], ['e1'], [since], [NOW], 1000, 100]),
+      await plan(windows.reduced('line', 'few'), [['S3'], ['e1'], [since], [NOW], 1000, 100]),
       await plan(windows.whole('line'), [['S3'], ['e1'], [since], [NOW]]),
       await plan(rates.newest('line'), [['S3'], ['e1']]),
       await plan(rates.arrivals('line'), [['S3'], ['e1'], NOW, 5000]),
       await plan(rates.newestArrival, [NOW]),
       await plan(anomalies.keys, []),
       await plan(anomalies.keysSince, [since]),
-      await plan(windowQueries(STREAMS.anomalies).reduced('key'), [['S3'], [null], [since], [NOW], 1000, 100]),
+      await plan(windowQueries(STREAMS.anomalies).reduced('key', 'unknown'), [
+        ['S3'],
+        [null],
+        [since],
+        [NOW],
+        1000,
+        100,
+      ]),
       await plan(anomalies.newestOther, [['S3'], ['["d"]']]),
       await plan(anomalies.arrivals('key'), [['S3'], [null], NOW, 5000]),
     ];
     for (const text of plans) {
       expect(text).not.toContain('Seq Scan');
       expect(text).toContain('Index');
+    }
+  });
+
+  it('reads the packs of a line by their key, also by a plan that serves for all values', async () => {
+    await client.query(
+      `insert into alphapulse_dashboard.rollups (stream, key, line, hour, width, rows, columns)
+       select 'system_metrics', 'm' || key, '', to_timestamp($1::float8 / 1000) - hour * interval '1 hour', 180, 1, '{}'
+       from generate_series(1, 50) key, generate_series(1, 168) hour`,
+      [NOW],
+    );
+    await client.query('analyze alphapulse_dashboard.rollups');
+    await client.query(
+      `prepare packs (text, text[], float8, float8, int[], float8[], float8[], text[]) as ${windowQueries(STREAMS.system_metrics).packs}`,
+    );
+    try {
+      for (const mode of ['force_custom_plan', 'force_generic_plan']) {
+        await client.query(`set plan_cache_mode = ${mode}`);
+        const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+          `explain execute packs ('system_metrics', '{m7}', ${NOW - 168 * HOUR}, ${NOW}, '{0,180}', '{}', '{}', '{""}')`,
+        );
+        const text = rows.map((row) => row['QUERY PLAN']).join('\n');
+        expect(text, mode).toContain('rollups_pkey');
+        expect(text, mode).not.toContain('rollups_hour');
+      }
+    } finally {
+      await client.query('reset plan_cache_mode');
+      await client.query('deallocate packs');
+      await client.query('truncate alphapulse_dashboard.rollups');
     }
   });
 });

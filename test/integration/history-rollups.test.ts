@@ -71,8 +71,8 @@ async function compare(stream: StreamDeclaration, { until, ...asked }: Asked): P
     const rangeMs = asked.range.kind === 'window' ? asked.range.ms : 0;
     const bucketMs =
       'points' in asked.resolution ? bucketFor(rangeMs, asked.resolution.points) : asked.resolution.bucketMs;
-    const keys = plain.map(({ key }) => key);
-    const packs = await readLinePacks(client, stream, { keys, from: request.now - rangeMs, to: request.now, bucketMs });
+    const lines = plain.flatMap(({ key, lines: own }) => own.map(({ name }) => ({ key, series: name })));
+    const packs = await readLinePacks(client, stream, { lines, from: request.now - rangeMs, to: request.now, bucketMs });
     return packs.reduce((sum, { hours }) => sum + hours.size, 0);
   } finally {
     await client.query('rollback');

@@ -14,7 +14,9 @@ const ID = quoteIdentifier(ID_COLUMN.name);
 const DRAWN: ReadonlySet<ColumnKind> = new Set(['integer', 'decimal', 'float']);
 
 /** A NaN that no number is printed as; it stands for null among packed numbers. */
-export const NULL_NUMBER = '\\x7ff8000000000001';
+const NULL_NUMBER = '\\x7ff8000000000001';
+/** A time before all that there are; it stands for null among packed times. */
+const NULL_TIME = '\\x8000000000000001';
 
 /** Whether a column's values are drawn as a line. */
 export function isDrawn({ kind }: ValueColumn): boolean {
@@ -31,10 +33,10 @@ export interface LineRows {
  * M4 of one line: one row `(rows int8, columns bytea[])`, also where there are no rows (`columns` is null then).
  *
  * `rows` counts the rows before the reduction. `columns` holds, of the rows that are kept, in order of (timestamp, id):
- * ids and times (microseconds since the epoch) as big-endian doubles, then each value column of the declaration: numbers
- * and times (ms since the epoch) as doubles with `NULL_NUMBER` for null, decimals as their digits joined by commas
- * (nothing for null), texts as JSON joined by commas. At last come the buckets: their starts in microseconds, and how many
- * rows each has, as doubles.
+ * ids as big-endian doubles and times as PostgreSQL sends them (big-endian microseconds since 2000-01-01, 8 bytes), then each
+ * value column of the declaration: numbers as doubles with `NULL_NUMBER` for null, times with `NULL_TIME`, decimals as their
+ * digits joined by commas (nothing for null), texts as JSON joined by commas. At last come the buckets: their starts as
+ * times, and how many rows each has, as doubles.
  *
  * The sort of `ordered` is what the aggregates rely on: a group by a prefix of it keeps the order within each group,
  * whether PostgreSQL hashes or not.
@@ -80,18 +82,22 @@ export function packedM4(stream: StreamDeclaration, { from }: LineRows, bucket: 
         cross join lateral (select distinct place from unnest(places) place where place is not null) p
       order by bucket, place),
     counted as (
-      select sum(n)::int8 as rows, string_agg(${double(micros('bucket'))}, '' order by bucket) as starts,
+      select sum(n)::int8 as rows, string_agg(timestamptz_send(bucket), '' order by bucket) as starts,
         string_agg(${double('n')}, '' order by bucket) as counts
       from buckets)
     select coalesce(counted.rows, 0) as rows, packed.columns || array[counted.starts, counted.counts] as columns
     from counted cross join (select ${packed(stream)} from kept) packed`;
 }
 
-/** As `packedM4`, of all rows, without the columns of buckets. */
-export function packedAll(stream: StreamDeclaration, { from }: LineRows): string {
+/**
+ * As `packedM4`, of all rows, without the columns of buckets.
+ *
+ * @param most of how many rows at most, as SQL; absent: of all there are.
+ */
+export function packedAll(stream: StreamDeclaration, { from }: LineRows, most: string | null = null): string {
   const cells = stream.values.map(({ name }, index) => `t.${quoteIdentifier(name)} as v${index}`);
   return `with kept as (
-      select t.${TIME} as at, t.${ID} as id, ${cells.join(', ')} from ${from} order by 1, 2)
+      select t.${TIME} as at, t.${ID} as id, ${cells.join(', ')} from ${from} order by 1, 2${most === null ? '' : ` limit ${most}`})
     select count(*)::int8 as rows, ${packed(stream)} from kept`;
 }
 
@@ -123,7 +129,7 @@ export function packedStrongest(stream: StreamDeclaration, { from }: LineRows, b
       order by series, at, id),
     buckets as (select series, bucket, count(*) as n from judged group by series, bucket),
     counted as (
-      select series, sum(n)::int8 as rows, string_agg(${double(micros('bucket'))}, '' order by bucket) as starts,
+      select series, sum(n)::int8 as rows, string_agg(timestamptz_send(bucket), '' order by bucket) as starts,
         string_agg(${double('n')}, '' order by bucket) as counts
       from buckets group by series)
     select counted.series, counted.rows, packed.columns || array[counted.starts, counted.counts] as columns
@@ -135,7 +141,7 @@ export function packedStrongest(stream: StreamDeclaration, { from }: LineRows, b
 function packed(stream: StreamDeclaration): string {
   const columns = [
     `string_agg(${double('id')}, '')`,
-    `string_agg(${double(micros('at'))}, '')`,
+    `string_agg(timestamptz_send(at), '')`,
     ...stream.values.map(({ kind }, index) => packedColumn(kind, `v${index}`)),
   ];
   return `array[${columns.join(', ')}] as columns`;
@@ -148,19 +154,17 @@ function packedColumn(kind: ColumnKind, value: string): string {
     case 'text':
       return `convert_to(string_agg(coalesce(to_json(${value}::text)::text, 'null'), ','), 'UTF8')`;
     case 'timestamp':
-      return `string_agg(coalesce(${double(`${micros(value)} / 1000`)}, '${NULL_NUMBER}'), '')`;
+      return `string_agg(coalesce(timestamptz_send(${value}), '${NULL_TIME}'), '')`;
     case 'integer':
       return `string_agg(coalesce(${double(value)}, '${NULL_NUMBER}'), '')`;
     default:
-      // By way of its digits, so that a `real` is the number that rows show, and not that number's nearest neighbour.
-      return `string_agg(coalesce(${double(`${value}::text`)}, '${NULL_NUMBER}'), '')`;
+      // What has four bytes goes by way of its digits, so that a `real` is the number that rows show, and not that number's
+      // nearest neighbour; for a double that would take most of the time.
+      return `string_agg(coalesce(${double(`case when pg_column_size(${value}) = 4 then ${value}::text::float8 else ${value}::float8 end`)}, '${NULL_NUMBER}'), '')`;
   }
 }
 
 const double = (expression: string): string => `float8send((${expression})::float8)`;
-
-/** Rounded, because a double of seconds is nearer than half a microsecond to the time, and not the time itself. */
-const micros = (expression: string): string => `round(date_part('epoch', ${expression}) * 1000000)`;
 
 /** Whether values of a kind can be other than finite or null; NaN sorts above infinity. */
 function isTested(kind: ColumnKind): boolean {
@@ -172,11 +176,14 @@ function finiteTest(value: string, kind: ColumnKind): string {
   return `(${value} > '-Infinity' and ${value} < 'Infinity') is true`;
 }
 
-/** SQL of the cells of a pack, for `readPack`: `columns` is an expression of type bytea[]. */
+/** SQL of a cell of a pack, for `readPack`, out of bytes: in base64, which is shorter than PostgreSQL's own text of bytes. */
+export function packCell(bytes: string): string {
+  return `encode(${bytes}, 'base64')`;
+}
+
+/** SQL of the cells of a pack: `columns` is an expression of type bytea[]. */
 export function packCells(stream: StreamDeclaration, columns: string): string {
-  return Array.from({ length: packWidth(stream) }, (_, index) => `encode((${columns})[${index + 1}], 'hex')`).join(
-    ', ',
-  );
+  return Array.from({ length: packWidth(stream) }, (_, index) => packCell(`(${columns})[${index + 1}]`)).join(', ');
 }
 
 /** How many columns a pack has, those of the buckets included. */

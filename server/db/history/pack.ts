@@ -8,12 +8,19 @@ import type { Cells } from '../queryable.ts';
 import { isDrawn } from './m4-sql.ts';
 
 /** Version of the packed form. Rollups of another version are void, and built anew. */
-export const PACK_FORMAT = 2;
+export const PACK_FORMAT = 3;
 
 const BYTES = 8;
-/** Upper half of `NULL_NUMBER`'s bits, and its lower half. */
-const NULL_HIGH = 0x7ff8_0000;
-const NULL_LOW = 1;
+/** Characters of base64 in a line, as MIME has it and PostgreSQL with it. */
+const LINE = 76;
+/** Upper and lower half of the bits that stand for null among numbers, and among times. */
+const NULL_NUMBER = { high: 0x7ff8_0000, low: 1 };
+const NULL_TIME = { high: 0x8000_0000, low: 1 };
+/** Microseconds from 1970 to 2000, from which PostgreSQL counts. */
+const MICROS_TO_2000 = 946_684_800_000_000;
+/** What PostgreSQL sends for `infinity` and for `-infinity`. */
+const INFINITE = { high: 0x7fff_ffff, low: 0xffff_ffff };
+const MINUS_INFINITE = { high: 0x8000_0000, low: 0 };
 
 /** A column of packed rows. */
 export interface PackedColumn {
@@ -38,7 +45,7 @@ export interface PackedRows {
 /** Reads cells as `packCells` selects them; null columns are those of no rows. */
 export function readPack(stream: StreamDeclaration, cells: Cells): PackedRows {
   const last = stream.values.length + 2;
-  const times = millis(cells[1]);
+  const { times } = instants(cells[1]);
   const isWhole = cells[last] == null;
   return {
     ids: doubles(cells[0]),
@@ -52,11 +59,13 @@ export function readPack(stream: StreamDeclaration, cells: Cells): PackedRows {
           const texts = splitJson(cell, times.length);
           return { numbers: null, json: typeof texts === 'string' ? () => texts : (at) => texts[at] ?? 'null' };
         }
+        case 'timestamp':
+          return timeColumn(cell);
         default:
           return numberColumn(cell, isDrawn(column));
       }
     }),
-    starts: isWhole ? times : millis(cells[last]),
+    starts: isWhole ? times : instants(cells[last]).times,
     counts: isWhole ? new Float64Array(times.length).fill(1) : doubles(cells[last + 1]),
   };
 }
@@ -137,16 +146,20 @@ function numberColumn(cell: string | null | undefined, drawn: boolean): PackedCo
   // A number that is written into another array may lose what its bits say beside NaN, so nulls are noted now.
   const halves = new Uint32Array(numbers.buffer);
   const nulls = new Set<number>();
-  for (let at = 0; at < numbers.length; at += 1) {
-    if (halves[2 * at] === NULL_LOW && halves[2 * at + 1] === NULL_HIGH) nulls.add(at);
-  }
-  return {
-    numbers: drawn ? numbers : null,
-    json(index) {
-      const number = numbers[index];
-      if (number === undefined || nulls.has(index)) return 'null';
-      return Number.isFinite(number) ? String(number) : JSON.stringify(String(number));
-    },
+  for (let at = 0; at < numbers.length; at += 1) if (isAt(halves, at, NULL_NUMBER)) nulls.add(at);
+  return { numbers: drawn ? numbers : null, json: jsonOf(numbers, nulls) };
+}
+
+function timeColumn(cell: string | null | undefined): PackedColumn {
+  const { times, nulls } = instants(cell);
+  return { numbers: null, json: jsonOf(times, nulls) };
+}
+
+function jsonOf(numbers: Float64Array, nulls: ReadonlySet<number>): PackedColumn['json'] {
+  return (index) => {
+    const number = numbers[index];
+    if (number === undefined || nulls.has(index)) return 'null';
+    return Number.isFinite(number) ? String(number) : JSON.stringify(String(number));
   };
 }
 
@@ -172,23 +185,43 @@ function splitJson(cell: string | null | undefined, count: number): readonly str
   return joined.match(JSON_TEXT) ?? [];
 }
 
-function textOf(hex: string): string {
-  return Buffer.from(hex, 'hex').toString('utf8');
+function textOf(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('utf8');
 }
 
-/** Microseconds to ms: the quotient is the double nearest to the time, which a parsed decimal is too. */
-function millis(cell: string | null | undefined): Float64Array {
+/**
+ * Times in epoch ms, and which of them are null. The quotient of whole microseconds is the double nearest to the time, which
+ * a parsed decimal is too.
+ */
+function instants(cell: string | null | undefined): { times: Float64Array; nulls: ReadonlySet<number> } {
   const times = doubles(cell);
-  for (let at = 0; at < times.length; at += 1) times[at] = (times[at] ?? 0) / 1000;
-  return times;
+  const halves = new Uint32Array(times.buffer);
+  const nulls = new Set<number>();
+  for (let at = 0; at < times.length; at += 1) {
+    if (isAt(halves, at, NULL_TIME)) nulls.add(at);
+    if (isAt(halves, at, INFINITE)) times[at] = Number.POSITIVE_INFINITY;
+    else if (isAt(halves, at, MINUS_INFINITE)) times[at] = Number.NEGATIVE_INFINITY;
+    else {
+      const micros = ((halves[2 * at + 1] ?? 0) | 0) * 2 ** 32 + (halves[2 * at] ?? 0);
+      times[at] = (micros + MICROS_TO_2000) / 1000;
+    }
+  }
+  return { times, nulls };
 }
 
-/** Big-endian doubles out of their hexadecimal digits. */
-function doubles(hex: string | null | undefined): Float64Array {
-  if (hex == null) return new Float64Array();
-  const numbers = new Float64Array(hex.length / (2 * BYTES));
+/** Whether the 64 bits at an index are these. */
+function isAt(halves: Uint32Array, at: number, { high, low }: typeof NULL_NUMBER): boolean {
+  return halves[2 * at] === low && halves[2 * at + 1] === high;
+}
+
+/** Big-endian 64 bits out of base64, in which PostgreSQL begins a line after every 76 characters. */
+function doubles(cell: string | null | undefined): Float64Array {
+  if (cell == null) return new Float64Array();
+  const digits = cell.length - Math.floor(cell.length / (LINE + 1));
+  const padding = cell.endsWith('==') ? 2 : cell.endsWith('=') ? 1 : 0;
+  const numbers = new Float64Array(((digits / 4) * 3 - padding) / BYTES);
   const bytes = Buffer.from(numbers.buffer);
-  bytes.write(hex, 'hex');
+  bytes.write(cell, 'base64');
   bytes.swap64();
   return numbers;
 }

@@ -10,10 +10,11 @@ import { OWN_SCHEMA } from '../catalogue.ts';
 import { DOUBTS_VIEW } from '../migrate/facts.ts';
 import type { Cells, Queryable } from '../queryable.ts';
 import { readCell, readCells } from '../queryable.ts';
+import { lineName } from '../rollup/lines-sql.ts';
 import { DATABASE_SQL, sourceSql } from '../rollup/tables.ts';
 import type { PackedRows } from './pack.ts';
 import { PACK_FORMAT, packRows, readPack } from './pack.ts';
-import { MOST_AFTER_ROWS, windowQueries } from './window-sql.ts';
+import { knowsLines, MOST_AFTER_ROWS, windowQueries } from './window-sql.ts';
 
 export const HOUR_MS = 3_600_000;
 /** Widths in seconds of the buckets that packs may have beside those of every row, the cheapest first. */
@@ -29,7 +30,8 @@ export interface Span {
 
 /** What is to be read. */
 export interface PackWish extends Span {
-  readonly keys: readonly string[];
+  /** Series null: the line without a name, or all lines of the key where no index knows them. */
+  readonly lines: readonly { readonly key: string; readonly series: string | null }[];
   readonly bucketMs: number;
 }
 
@@ -73,7 +75,7 @@ const READABLE = `select case
       from unnest(array['rollups', 'rollup_state', '${DOUBTS_VIEW}']) name) end::text`;
 
 /**
- * The packs of some keys in a window, for buckets of a width; none where there are none, or none that can be trusted. Of
+ * The packs of some lines in a window, for buckets of a width; none where there are none, or none that can be trusted. Of
  * the first hour rows before the window are among them.
  */
 export async function readLinePacks(
@@ -88,16 +90,18 @@ export async function readLinePacks(
   const { packs } = windowQueries(stream);
   const bound = [
     stream.name,
-    wish.keys,
+    wish.lines.map(({ key }) => key),
     from,
     wish.to,
     width === undefined ? [0] : [0, width],
     ...spans(state.rewrites),
+    wish.lines.map(({ series }) => (knowsLines(stream) ? lineName(series) : null)),
   ];
-  const lines = (await readCells(client, { text: packs }, bound)).map((cells) => lineOf(stream, cells));
+  const lines = joinLines((await readCells(client, { text: packs }, bound)).map((cells) => lineOf(stream, cells)));
   const last = lines.reduce((most, { hours }) => Math.max(most, ...hours), Number.NEGATIVE_INFINITY);
   if (lines.length === 0) return [];
-  const after = await readAfter(client, stream, { ...wish, to: last + HOUR_MS }, state);
+  const keys = [...new Set(wish.lines.map(({ key }) => key))];
+  const after = await readAfter(client, stream, keys, { from: wish.from, to: last + HOUR_MS }, state);
   if (after === null) return [];
   return lines.map((line) => {
     const own = after.filter(
@@ -132,7 +136,8 @@ async function readState(client: Queryable, stream: StreamDeclaration): Promise<
 async function readAfter(
   client: Queryable,
   stream: StreamDeclaration,
-  { keys, from, to }: Omit<PackWish, 'bucketMs'>,
+  keys: readonly string[],
+  { from, to }: Span,
   { position, snapshot }: RollupState,
 ): Promise<readonly LaterRow[] | null> {
   const { after } = windowQueries(stream);
@@ -154,6 +159,17 @@ function lineOf(stream: StreamDeclaration, [key, line, hours, ...pack]: Cells): 
     parts: [readPack(stream, pack)],
     hours: new Set((hours ?? '').split(',').map((hour) => Number(hour) * HOUR_MS)),
   };
+}
+
+/** One of each line: its packs of every row stand apart from its others. */
+function joinLines(lines: readonly LinePacks[]): readonly LinePacks[] {
+  const joined = new Map<string, LinePacks>();
+  for (const line of lines) {
+    const name = JSON.stringify([line.key, line.series]);
+    const { parts = [], hours = [] } = joined.get(name) ?? {};
+    joined.set(name, { ...line, parts: [...parts, ...line.parts], hours: new Set([...hours, ...line.hours]) });
+  }
+  return [...joined.values()];
 }
 
 /** Two arrays of bounds, as the query of packs takes them. */

@@ -5,21 +5,25 @@
 import { quoteIdentifier, selectExpression } from '../../../shared/columns.ts';
 import { isScatter } from '../../../shared/reduce.ts';
 import type { StreamDeclaration, StreamName } from '../../../shared/streams.ts';
-import { CURSOR_COLUMN, ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../../shared/streams.ts';
+import { CURSOR_COLUMN, hasLineIndex, ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../../shared/streams.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import type { Part } from '../history-sql.ts';
-import { packCells, packedAll, packedM4, packedStrongest, packWidth } from './m4-sql.ts';
+import { packCell, packCells, packedAll, packedM4, packedStrongest, packWidth } from './m4-sql.ts';
 
 /** SQL texts of one stream. Times are bound as epoch ms; ranges as arrays: `$1` keys, `$2` series, `$3` from, the least first, `$4` to. */
 export interface WindowQueries {
-  /** `[range, series, rows, ...pack]` of each range, reduced; `$5` is the bucket in ms, `$6` how many rows stay whole. */
-  reduced(part: Part): string;
+  /**
+   * `[range, series, ...pack]` of each range, reduced; `$5` is the bucket in ms, `$6` how many rows stay whole. Where the
+   * rows are expected to be `few` they are not counted before they are read; if that is wrong, it took a little longer.
+   */
+  reduced(part: Part, expected: 'few' | 'unknown'): string;
   /** The same of all rows, not reduced. */
   whole(part: Part): string;
   /**
-   * `[key, line, hours, ...pack]`: the packs of stream `$1` and keys `$2` from hour `$3` to before `$4`, of widths `$5` (no
-   * hour has two of them), joined in order of time, but for hours that a span from `$6` to `$7` touches. `hours` are
-   * hours since the epoch.
+   * `[key, line, hours, ...pack]`: the packs of stream `$1` and of the lines of keys `$2` and names `$8` (as packs have
+   * them; of all lines of those keys where no index knows lines) from hour `$3` to before `$4`, of widths `$5` (no hour has
+   * two of them), joined in order of time, but for hours that a span from `$6` to `$7` touches. `hours` are hours since the
+   * epoch. A line has two of these where some of its packs are of every row, and others are not.
    */
   readonly packs: string;
   /**
@@ -33,7 +37,7 @@ export interface WindowQueries {
 export const MOST_AFTER_ROWS = 20_000;
 
 /** So many rows a bucket are few. */
-const FEW = 8;
+export const FEW = 8;
 
 const TIME = `t.${quoteIdentifier(TIME_COLUMN.name)}`;
 const ID = `t.${quoteIdentifier(ID_COLUMN.name)}`;
@@ -58,22 +62,26 @@ function build(stream: StreamDeclaration): WindowQueries {
     `select range.number_::text, ${name}, ${packCells(stream, 'r.columns')}
      from ${ranges} cross join lateral (${lateral}) r`;
   // Where a bucket has few rows, leaving some of them out costs the database more than sending them all.
-  const fewOrReduced = (part: Part): string => `select case
-      when counted.rows <= ${FEW} * $6::int8 then (select columns from (${packedAll(stream, rows(part))}) p)
-      else (select columns from (${packedM4(stream, rows(part), bucket)}) p) end as columns
-    from (select count(*) as rows from (select from ${rows(part).from} limit ${FEW} * $6::int8 + 1) few) counted offset 0`;
   const bucket = `($5::float8 * interval '1 ms')`;
+  const few = `${FEW} * $6::int8`;
+  const all = (part: Part): string => `select columns from (${packedAll(stream, rows(part))}) p`;
+  const m4 = (part: Part): string => `select columns from (${packedM4(stream, rows(part), bucket)}) p`;
+  const counted = (
+    part: Part,
+  ): string => `select case when counted.rows <= ${few} then (${all(part)}) else (${m4(part)}) end as columns
+    from (select count(*) as rows from (select from ${rows(part).from} limit ${few} + 1) few) counted offset 0`;
+  const expected = (
+    part: Part,
+  ): string => `select case when p.rows <= ${few} then p.columns else (${m4(part)}) end as columns
+    from (${packedAll(stream, rows(part), `${few} + 1`)}) p offset 0`;
   const width = packWidth(stream);
   const joined = Array.from({ length: width - 2 }, (_, index) => {
     const column = stream.values[index - 2];
     const separator = column?.kind === 'decimal' || column?.kind === 'text' ? "','" : "''";
-    return `encode(string_agg(columns[${index + 1}], ${separator}::bytea order by hour), 'hex')`;
+    return packCell(`string_agg(columns[${index + 1}], ${separator}::bytea)`);
   });
-  // A pack of every row has no buckets: each row is one of its own.
-  const buckets = [
-    `encode(string_agg(coalesce(columns[${width - 1}], columns[2]), ''::bytea order by hour), 'hex')`,
-    `encode(string_agg(coalesce(columns[${width}], decode(repeat('3ff0000000000000', rows), 'hex')), ''::bytea order by hour), 'hex')`,
-  ];
+  // Packs of every row have no buckets: each row is one of its own.
+  const buckets = [width - 1, width].map((column) => packCell(`string_agg(columns[${column}], ''::bytea)`));
   const xid = `t.${quoteIdentifier(CURSOR_COLUMN)}`;
   const later = (condition: string): string =>
     `select t.* from ${table} where ${condition} and ${key} = any($1::text[])
@@ -89,23 +97,35 @@ function build(stream: StreamDeclaration): WindowQueries {
   const selected = cells.map((column) => selectExpression(column));
   if (stream.series === null) selected.splice(1, 0, 'null');
   return {
-    reduced: (part) =>
+    reduced: (part, count) =>
       isScatter(stream)
         ? each(packedStrongest(stream, rows(part), bucket, '$6::int8'), 'r.series')
-        : each(fewOrReduced(part), 'range.series_'),
+        : each(count === 'few' ? expected(part) : counted(part), 'range.series_'),
     whole: (part) => each(packedAll(stream, rows(part)), 'range.series_'),
-    packs: `select key, line, array_to_string(array_agg((extract(epoch from hour) / 3600)::int8 order by hour), ','),
+    // Line by line, because a plan that serves for all values expects few hours and many keys: it would read a whole stream's
+    // hours. A pack is taken out of its storage, and unfolded, each time that a stored array is asked for an element. An array that
+    // was made by the query is in memory; `offset 0` keeps the planner from asking the stored one after all. Groups keep the order.
+    packs: `select key, line, array_to_string(array_agg((extract(epoch from hour) / 3600)::int8), ','),
         ${[...joined, ...buckets].join(', ')}
-      from ${OWN_SCHEMA}.rollups
-      where stream = $1 and key = any($2::text[]) and hour >= ${instant('$3')} and hour < ${instant('$4')}
-        and width = any($5::int[])
-        and not exists (select from unnest($6::float8[], $7::float8[]) as span(from_, to_)
-          where ${instant('span.from_')} < hour + interval '1 hour' and ${instant('span.to_')} >= hour)
-      group by key, line`,
+      from (select own.* from unnest($2::text[], $8::text[]) as wanted(key_, line_) cross join lateral (
+          select key, line, hour, rollups.width = 0 as is_whole, columns || array[]::bytea[] as columns
+          from ${OWN_SCHEMA}.rollups
+          where stream = $1 and key = wanted.key_ and ${knowsLines(stream) ? 'line = wanted.line_' : 'wanted.line_ is null'}
+            and hour >= ${instant('$3')} and hour < ${instant('$4')} and width = any($5::int[])
+            and not exists (select from unnest($6::float8[], $7::float8[]) as span(from_, to_)
+              where ${instant('span.from_')} < hour + interval '1 hour' and ${instant('span.to_')} >= hour)
+          offset 0) own
+        order by key, line, is_whole, hour offset 0) pack
+      group by key, line, is_whole`,
     after: `select ${selected.join(', ')} from (
         ${later(`${xid} >= $6::xid8`)} union all ${later(`${xid} = any($5::xid8[])`)}) t
       order by ${TIME}, ${ID} limit ${MOST_AFTER_ROWS + 1}`,
   };
+}
+
+/** Whether the lines of a stream are known before its packs are read: where it has but one a key, or an index lists them. */
+export function knowsLines(stream: StreamDeclaration): boolean {
+  return stream.series === null || hasLineIndex(stream);
 }
 
 const QUERIES: ReadonlyMap<StreamName, WindowQueries> = new Map(

@@ -14,7 +14,7 @@ import type { IndexRange } from './ages.ts';
 import { joinPacks, type PackedRows, readPack, selectRows } from './pack.ts';
 import type { Plan, Window } from './plan.ts';
 import { HOUR_MS, type LinePacks, readLinePacks, type Span } from './rollups.ts';
-import { windowQueries } from './window-sql.ts';
+import { FEW, windowQueries } from './window-sql.ts';
 
 /** A line's rows in a window, before and after the reduction. */
 export type WindowLine = Omit<ReducedLine, 'arrived' | 'spacingMs'> & {
@@ -41,7 +41,8 @@ export async function readWindow(
   ranges: readonly IndexRange[],
 ): Promise<ReadonlyMap<string, readonly WindowLine[]>> {
   const keys = [...new Set(ranges.map(({ key }) => key))];
-  const packs = plan.rollups && ROLLED_STREAMS.includes(plan.stream) ? await readPacks(client, plan, window, keys) : [];
+  const packs =
+    plan.rollups && ROLLED_STREAMS.includes(plan.stream) ? await readPacks(client, plan, window, ranges) : [];
   const pieces = packs.flatMap(({ key, series, parts }) => parts.map((rows): Piece => ({ key, series, rows })));
   pieces.push(...(await readRaw(client, plan, window, 'reduced', gaps(ranges, packs, window))));
   const lines = group(pieces, window);
@@ -81,11 +82,11 @@ async function readPacks(
   client: Queryable,
   { stream }: Plan,
   { edge, to, bucketMs }: Window,
-  keys: readonly string[],
+  lines: readonly IndexRange[],
 ): Promise<readonly LinePacks[]> {
   // Rows from the end on are left out of a whole hour only by reading the hour's rows.
   const end = Number.isFinite(to) ? Math.floor(to / HOUR_MS) * HOUR_MS : to;
-  return readLinePacks(client, stream, { keys, from: edge, to: end, bucketMs });
+  return readLinePacks(client, stream, { lines, from: edge, to: end, bucketMs });
 }
 
 /** What no pack covers, as ranges of raw rows. */
@@ -106,30 +107,48 @@ function gaps(lines: readonly IndexRange[], packs: readonly LinePacks[], { edge,
 
 async function readRaw(
   client: Queryable,
-  { stream }: Plan,
+  plan: Plan,
   { bucketMs, buckets }: Window,
   how: 'reduced' | 'whole',
   ranges: readonly RawRange[],
 ): Promise<readonly Piece[]> {
+  const { stream } = plan;
+  const queries = windowQueries(stream);
   const pieces: Piece[] = [];
-  for (const part of ['key', 'line', 'nameless'] as const) {
-    const own = ranges.filter((range) => range.part === part).sort((a, b) => a.from - b.from);
-    if (own.length === 0) continue;
-    const query = windowQueries(stream)[how](part);
+  const read = async (own: readonly RawRange[], text: string, ...reduction: readonly number[]): Promise<void> => {
+    if (own.length === 0) return;
     const bound = [
       own.map(({ key }) => key),
       own.map(({ series }) => series),
       own.map(({ from }) => from),
       own.map(({ to }) => to),
-      ...(how === 'reduced' ? [bucketMs, buckets] : []),
+      ...reduction,
     ];
-    for (const [number, series, ...pack] of await readCells(client, { text: query }, bound)) {
+    for (const [number, series, ...pack] of await readCells(client, { text }, bound)) {
       const range = own[Number(number) - 1];
       if (range === undefined || pack[0] == null) continue;
       pieces.push({ key: range.key, series: series ?? null, rows: readPack(stream, pack) });
     }
+  };
+  for (const part of ['key', 'line', 'nameless'] as const) {
+    const own = ranges.filter((range) => range.part === part).sort((a, b) => a.from - b.from);
+    if (how === 'whole') {
+      await read(own, queries.whole(part));
+      continue;
+    }
+    for (const expected of ['few', 'unknown'] as const) {
+      const some = own.filter((range) => (isFew(range, plan, buckets) ? 'few' : 'unknown') === expected);
+      await read(some, queries.reduced(part, expected), bucketMs, buckets);
+    }
   }
   return pieces;
+}
+
+/** Whether a range has few rows, so far as it is remembered how far apart the rows of its line come. */
+function isFew({ key, series, from, to }: RawRange, { spacings, now }: Plan, buckets: number): boolean {
+  const spacingMs = spacings?.get(key, series, now) ?? null;
+  // Half of what would still be few, because rows that come at once have one spacing.
+  return spacingMs !== null && (Math.min(to, now) - from) / spacingMs <= (FEW * buckets) / 2;
 }
 
 /** What was read of one line: in pieces, with the rows of each bucket by its start. */
