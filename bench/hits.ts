@@ -19,9 +19,9 @@ import { rowCodec } from '../shared/rows.ts';
 import { STREAMS, type StreamDeclaration } from '../shared/streams.ts';
 import { startServer } from '../test/support/server.ts';
 import { POINTS, RANGES, type RangeName, reading, requestOf } from './history/cases.ts';
-import { startProduct } from './support/measured-process.ts';
+import { startFloor, startProduct } from './support/measured-process.ts';
 import { publish, quantile, table } from './support/report.ts';
-import { TimedFeed } from './support/round-trips.ts';
+import { longestMessage, TimedFeed } from './support/round-trips.ts';
 import { WebSocketClient } from './support/web-socket-client.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
@@ -117,18 +117,23 @@ class Follower {
   }
 }
 
-async function endToEnd(port: number, chart: Chart, range: RangeName): Promise<(string | number)[]> {
+async function endToEnd(port: number, floorPort: number, chart: Chart, range: RangeName): Promise<(string | number)[]> {
   const follower = await Follower.open(port, chart);
   const feed = await TimedFeed.open(port);
+  const floor = await TimedFeed.open(floorPort);
   const ask = (points: number): Promise<number> =>
     feed.snapshot({ stream: chart.stream.name, keys: [KEY], range, points, detail: 'values' });
-  const [first, pings, later, again, after]: [number[], number[], number[], number[], number[]] = [[], [], [], [], []];
+  const first: number[] = [];
   for (const width of WIDTHS) first.push(await ask(width));
+  const [pings, floors, later, again, after]: [number[], number[], number[], number[], number[]] = [[], [], [], [], []];
+  const path = `/feed?streams=${chart.stream.name}&keys=${encodeURIComponent(KEY)}&range=${range}&points=${POINTS}&detail=values`;
+  const bytes = await longestMessage(port, path, false);
   const before = await historyReads(port);
   for (let round = 0; round < rounds; round += 1) {
     await pass(LATER_MS);
     for (const width of WIDTHS) {
       pings.push(await feed.ping());
+      floors.push(await floor.snapshot({ bytes }));
       later.push(await ask(width));
       again.push(await ask(width));
     }
@@ -137,8 +142,9 @@ async function endToEnd(port: number, chart: Chart, range: RangeName): Promise<(
   }
   const reads = (await historyReads(port)) - before;
   feed.close();
+  floor.close();
   follower.close();
-  return [chart.name, range, ...[first, pings, later, again, after].map(spread), reads];
+  return [chart.name, range, ...[first, pings, floors, later, again, after].map(spread), reads];
 }
 
 const SNAPSHOT = { xmin: 1n, xmax: 1n, running: [] };
@@ -182,14 +188,16 @@ async function inProcess(chart: Chart, range: RangeName): Promise<(string | numb
 }
 
 const product = await startProduct(server.url, { DASHBOARD_MAX_FRAMES_PER_SECOND: '100000' });
+const floor = await startFloor('floor-answers.ts', server.url);
 const wire: (string | number)[][] = [];
 const core: (string | number)[][] = [];
 for (const chart of CHARTS) {
   for (const range of RANGES) {
-    wire.push(await endToEnd(product.port, chart, range));
+    wire.push(await endToEnd(product.port, floor.port, chart, range));
     core.push(await inProcess(chart, range));
   }
 }
+await floor.stop();
 await product.stop();
 await client.end();
 await server.stop();
@@ -205,10 +213,11 @@ a few more) of one key, which has as many rows as in [the benchmark of history](
 
 From a subscription to its snapshot. First: it is read. Later: it is in memory and unchanged, and was not asked for in the last 5 s, so that a look
 and the cache are what it takes. Again: at once after that, while one history is given to several. After a row: a row of the key was delivered just
-before; it is put in, and the text is encoded and deflated anew. The floor is the round trip of a ping. Reads: how often the tables were
+before; it is put in, and the text is encoded and deflated anew. Ping: the round trip of one. Floor: the least that could answer as much and know that
+nothing was committed before the question (support/floor-answers.ts): it asks the database for its snapshot, and sends a text of that length that is at hand. Reads: how often the tables were
 read, or a position held open, after the first time.
 
-${table(['chart', 'range', 'first', 'ping', 'later', 'again', 'after a row', 'reads'], wire)}
+${table(['chart', 'range', 'first', 'ping', 'floor', 'later', 'again', 'after a row', 'reads'], wire)}
 
 ## In the core alone
 

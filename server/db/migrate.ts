@@ -52,8 +52,10 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   try {
     // Building an index may take hours, whatever is usual for the role; each strong lock has a bound of its own.
     // Catalogue queries are short, whatever the planner thinks of their cost: compiling them takes longer than they do.
+    // An index is built by one process, for by default it takes three, which leave a small server none for its writers.
     await client.query(
-      'set statement_timeout = 0; set lock_timeout = 0; set default_transaction_read_only = off; set jit = off',
+      `set statement_timeout = 0; set lock_timeout = 0; set default_transaction_read_only = off; set jit = off;
+       set max_parallel_maintenance_workers = 0`,
     );
     await checkServer(client);
     const { connection, patienceMs = PATIENCE_MS, report } = options;
