@@ -17,8 +17,8 @@ interface Part {
   /** Column by whose value a row is told. */
   readonly value: string;
   readonly columns: readonly string[];
-  /** The cells beside the time, of a row's number. */
-  cells(number: number): readonly (string | number)[];
+  /** The cells beside the time, of a row's number; `isFirst`: it is the stream's first row of a stretch of STRETCH_MS. */
+  cells(number: number, isFirst: boolean): readonly (string | number)[];
 }
 
 const symbolOf = (number: number): string => SYMBOLS[number % 3 === 2 ? 1 : 0];
@@ -31,6 +31,11 @@ function lastShown({ key }: Part, count: number, first: number): number {
 const pick = (names: readonly string[], number: number): string => names[Math.floor(number / 3) % names.length] ?? '';
 const wave = (number: number, length: number): number => Math.sin((2 * Math.PI * number) / length);
 const noise = (): number => Math.random() - 0.5;
+
+/** Deviations of anomalies that a crowd may hide. */
+const WEAK = 2.9;
+/** Of each such stretch of time the first anomaly is a strong one. */
+const STRETCH_MS = 10_000;
 
 /** The five streams and their lines. */
 export const PARTS: readonly Part[] = [
@@ -63,11 +68,13 @@ export const PARTS: readonly Part[] = [
     series: 'data_type',
     value: 'z_score',
     columns: ['symbol', 'data_type', 'value', 'z_score'],
-    cells: (n) => [
+    // Those above the threshold are never left out of a chart, so they come by the clock, as they would at a usual rate: an
+    // hour holds as many of them at the end as at the beginning.
+    cells: (n, isFirst) => [
       symbolOf(n),
       pick(['volume', 'funding_rate'], n),
       (100 * Math.random()).toFixed(2),
-      (6.1 * noise()).toFixed(3),
+      (isFirst ? USUAL_THRESHOLD + Math.random() : 2 * WEAK * noise()).toFixed(3),
     ],
   },
   {
@@ -97,8 +104,10 @@ export const PARTS: readonly Part[] = [
 const SHARES = PARTS.reduce((sum, { share }) => sum + share, 0);
 
 const HOUR_MS = 3_600_000;
-/** As many rows a second of an hour's history as the charts of a wide screen have columns, at least four to each. */
-const HISTORY_A_SECOND = 40;
+/** So many rows a second of an hour's history that each pixel column has all four rows of each line that more would leave in it. */
+const HISTORY_A_SECOND = 200;
+/** Rows that are sent as one text. */
+const MOST_AT_ONCE = 100_000;
 
 /** Writes rows into all streams. Numbers and times go on from one batch to the next. */
 export class Load {
@@ -163,14 +172,18 @@ export class Load {
 
   async #copy({ stream, columns, cells }: Part, count: number, first: number, at: (index: number) => number) {
     const client = await this.client();
-    const copy = client.query(from(`copy ${stream} ("timestamp", ${columns.join()}) from stdin`));
-    const finished = once(copy, 'finish');
-    let text = '';
-    for (let index = 0; index < count; index += 1) {
-      text += `${new Date(Math.round(at(index))).toISOString()}\t${cells(first + index).join('\t')}\n`;
+    const stretch = (index: number): number => Math.floor(at(index) / STRETCH_MS);
+    for (let start = 0; start < count; start += MOST_AT_ONCE) {
+      const copy = client.query(from(`copy ${stream} ("timestamp", ${columns.join()}) from stdin`));
+      const finished = once(copy, 'finish');
+      let text = '';
+      for (let index = start; index < Math.min(count, start + MOST_AT_ONCE); index += 1) {
+        const isFirst = stretch(index) > stretch(index - 1);
+        text += `${new Date(Math.round(at(index))).toISOString()}\t${cells(first + index, isFirst).join('\t')}\n`;
+      }
+      copy.end(text);
+      await finished;
     }
-    copy.end(text);
-    await finished;
   }
 }
 
