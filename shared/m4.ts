@@ -55,7 +55,7 @@ export function m4(input: M4Input, bucketMs: number): number[] {
     for (const column of values) chooseExtremes(column, start, end, chosen);
     // A bucket of nothing but gaps keeps its ends, which breaks the line there as all its rows would.
     if (chosen.length === 0) chosen.push(start, end - 1);
-    chosen.sort(ascending);
+    sortFew(chosen);
     for (const index of chosen) if (kept[kept.length - 1] !== index) kept.push(index);
     start = end;
   }
@@ -87,6 +87,16 @@ function chooseExtremes(column: ArrayLike<number | null>, start: number, end: nu
   if (first >= 0) chosen.push(first, least, most, last);
 }
 
-function ascending(a: number, b: number): number {
-  return a - b;
+/** Sorts numbers in their place, by insertion: a bucket chooses few, and a sort that asks a function takes longer than the choice. */
+function sortFew(numbers: number[]): void {
+  for (let at = 1; at < numbers.length; at += 1) {
+    const number = numbers[at] ?? 0;
+    let place = at;
+    for (; place > 0; place -= 1) {
+      const before = numbers[place - 1] ?? 0;
+      if (before <= number) break;
+      numbers[place] = before;
+    }
+    numbers[place] = number;
+  }
 }

@@ -206,10 +206,8 @@ function reduceLine(
   start: number,
 ): WindowLine {
   const reduced = total > buckets;
-  const parts = reduced ? pieces.map((piece) => keep(stream, piece, bucketMs, start)) : pieces;
-  const joined = joinPacks(parts);
-  const rows =
-    reduced && parts.length === 1 ? joined : reduced ? keep(stream, joined, bucketMs, start) : since(joined, start);
+  const joined = joinPacks(pieces);
+  const rows = reduced ? keep(stream, joined, bucketMs, start) : since(joined, start);
   return {
     name: series,
     ids: Array.from(rows.ids),
