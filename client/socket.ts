@@ -7,9 +7,9 @@ import type { FeedEdge } from './store/types.ts';
 /** What stands for a socket that could not even be made. */
 const ABNORMAL_CLOSURE = 1006;
 
-/** Address of the feed on the page's own server. */
+/** Address of the feed on the page's own server, which is asked for bundles: a browser pays for each message (F16). */
 export function feedUrl(page: { readonly protocol: string; readonly host: string }): string {
-  return `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/feed?protocol=${PROTOCOL_VERSION}`;
+  return `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/feed?protocol=${PROTOCOL_VERSION}&bundle=1`;
 }
 
 /** This page's build, as the server wrote it into the page; null where it did not. */

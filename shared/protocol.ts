@@ -156,6 +156,13 @@ export const serverFrame = z.discriminatedUnion('type', [
   byeFrame,
 ]);
 export type ServerFrame = z.infer<typeof serverFrame>;
+
+/** Several frames in one message, for a client that asked for it (F16). */
+export const bundleFrame = z.object({ type: z.literal('bundle'), frames: z.array(serverFrame) });
+
+/** One message of the server: a frame, or a bundle of them. */
+export const serverMessage = z.discriminatedUnion('type', [serverFrame, bundleFrame]);
+export type BundleFrame = z.infer<typeof bundleFrame>;
 /** A server frame of one type: `Frame<'delta'>`. */
 export type Frame<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>;
 export type Via = z.infer<typeof via>;

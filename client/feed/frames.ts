@@ -1,9 +1,9 @@
-/** The border of the client: a server's text becomes a frame here, once, or nothing. */
+/** The border of the client: a server's text becomes frames here, once, or nothing. */
 import type { ClientFrame, ServerFrame } from '../../shared/protocol.ts';
-import { serverFrame } from '../../shared/protocol.ts';
+import { serverMessage } from '../../shared/protocol.ts';
 
-/** The frame that a text is; null for anything that is no frame of the protocol. */
-export function parseServerFrame(text: string | null): ServerFrame | null {
+/** The frames of a message, one or a bundle of them (F16), in order; null for anything that the protocol does not have. */
+export function parseServerMessage(text: string | null): readonly ServerFrame[] | null {
   if (text === null) return null;
   let value: unknown;
   try {
@@ -11,8 +11,9 @@ export function parseServerFrame(text: string | null): ServerFrame | null {
   } catch {
     return null;
   }
-  const parsed = serverFrame.safeParse(value);
-  return parsed.success ? parsed.data : null;
+  const parsed = serverMessage.safeParse(value);
+  if (!parsed.success) return null;
+  return parsed.data.type === 'bundle' ? parsed.data.frames : [parsed.data];
 }
 
 /** The text of a frame to the server. */

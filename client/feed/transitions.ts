@@ -6,7 +6,7 @@
 import { backoff } from '../../shared/backoff.ts';
 import type { ServerFrame } from '../../shared/protocol.ts';
 import { CLOSE, SILENT_HEARTBEATS } from '../../shared/protocol.ts';
-import { encodeClientFrame, parseServerFrame } from './frames.ts';
+import { encodeClientFrame, parseServerMessage } from './frames.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { Connected, EventName, FeedEvent, Link, Scene, State, StateName } from './types.ts';
 
@@ -151,11 +151,11 @@ function abandon(link: Link, scene: Scene): State<'offline'> {
   return fail(link, null, scene);
 }
 
-/** The first frame must be `hello` (F1); anything else is no feed. */
+/** The first frame must be `hello` (F1), in a message of its own (F16); anything else is no feed. */
 function greet(state: State<'connecting'>, event: FeedEvent<'frame'>, scene: Scene): State {
   if (event.socket !== state.socket) return state;
-  const frame = parseServerFrame(event.text);
-  if (frame?.type !== 'hello') {
+  const [frame, more] = parseServerMessage(event.text) ?? [];
+  if (frame?.type !== 'hello' || more !== undefined) {
     scene.counts.malformed += 1;
     scene.emit({ type: 'close', socket: state.socket });
     return retry(state.attempt, null, scene);
@@ -178,14 +178,18 @@ function greet(state: State<'connecting'>, event: FeedEvent<'frame'>, scene: Sce
   return settle(link, scene.now);
 }
 
-/** Takes a frame in. One that is no frame is taken for a broken connection: nothing after it could be trusted. */
+/** Takes a message in. One that is none is taken for a broken connection: nothing after it could be trusted. */
 function hear(state: Connected, text: string | null, scene: Scene): State {
-  const frame = parseServerFrame(text);
-  if (frame === null || frame.type === 'hello') {
-    scene.counts.malformed += 1;
-    return abandon(state.link, scene);
+  const frames = parseServerMessage(text);
+  let link: Link = { ...state.link, heardAt: scene.now, probeBy: null };
+  for (const frame of frames ?? [null]) {
+    if (frame === null || frame.type === 'hello') {
+      scene.counts.malformed += 1;
+      return abandon(link, scene);
+    }
+    link = understand(link, frame, scene);
   }
-  return settle(understand({ ...state.link, heardAt: scene.now, probeBy: null }, frame, scene), scene.now);
+  return settle(link, scene.now);
 }
 
 function understand(link: Link, frame: Exclude<ServerFrame, { type: 'hello' }>, scene: Scene): Link {

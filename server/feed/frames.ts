@@ -18,6 +18,8 @@ export interface SharedText {
 export interface OutFrame {
   readonly text: string;
   readonly tail?: SharedText;
+  /** Whether it may wait for others that follow at once, where the client takes several as one message (F16). */
+  readonly mayGather?: true;
   prepared?: readonly (readonly Uint8Array[])[];
 }
 
@@ -77,13 +79,13 @@ export class ChannelRows {
   delta(prev: string, detail: Detail, time: number, via: Via): OutFrame {
     const rows = this.#encoded[detail] ?? this.rows.map((row) => this.#codec.encode(row, detail)).join(',');
     this.#encoded[detail] = rows;
-    return { text: deltaText(this.#stream, this.key, { prev, cursor: this.cursor }, time, via, rows) };
+    return { text: deltaText(this.#stream, this.key, { prev, cursor: this.cursor }, time, via, rows), mayGather: true };
   }
 }
 
 /** A delta without rows, which moves a chain on after a replay from the table. */
 export function joinFrame(stream: StreamName, key: string, link: Link, time: number): OutFrame {
-  return { text: deltaText(stream, key, link, time, 'replay', '') };
+  return { text: deltaText(stream, key, link, time, 'replay', ''), mayGather: true };
 }
 
 /** A live delta: the same bytes for every subscriber of its channel in one detail (F15). */

@@ -104,6 +104,9 @@ export class Hub implements SessionHost {
   readonly #pressed = new Set<Session>();
   #framesSent = 0;
   #dirty = new Set<Session>();
+  /** Sessions whose frames gather for a while (F16), and when they are looked at again (`at`: epoch ms). */
+  readonly #gathering = new Set<Session>();
+  #gathered: { readonly at: number; cancel(): void } | null = null;
   #flushing = false;
   #pulsing = false;
   #notBefore = 0;
@@ -203,9 +206,13 @@ export class Hub implements SessionHost {
     return [...this.#sessions.keys()].flatMap(({ screen }) => screen ?? []);
   }
 
-  /** Takes a connection. The caller sends hello through the returned session first (F1). */
-  open(transport: Transport, client: ClientName = NAMELESS): Session {
-    const session = new Session(this, transport, client);
+  /**
+   * Takes a connection. The caller sends hello through the returned session first (F1).
+   *
+   * @param bundles whether the client takes several frames as one message (F16).
+   */
+  open(transport: Transport, client: ClientName = NAMELESS, bundles = false): Session {
+    const session = new Session(this, transport, client, bundles);
     this.#sessions.set(session, transport);
     return session;
   }
@@ -214,6 +221,7 @@ export class Hub implements SessionHost {
     session.closed();
     this.#sessions.delete(session);
     this.#dirty.delete(session);
+    this.#gathering.delete(session);
     this.#pressed.delete(session);
   }
 
@@ -310,9 +318,27 @@ export class Hub implements SessionHost {
     this.#flushing = false;
     const sessions = this.#dirty;
     this.#dirty = new Set();
-    for (const session of sessions) session.flush();
+    for (const session of sessions) {
+      const wait = session.flushDue();
+      if (wait > 0) this.#gather(session, wait);
+    }
     const ended = this.clock.now();
     this.#notBefore = ended - started > BUSY_FLUSH_MS ? ended + FLUSH_MS : 0;
+  }
+
+  /** Looks at a session's frames again in `wait` ms, or earlier, with those of all others. */
+  #gather(session: Session, wait: number): void {
+    this.#gathering.add(session);
+    const at = this.clock.now() + wait;
+    if (this.#gathered !== null && this.#gathered.at <= at) return;
+    this.#gathered?.cancel();
+    const cancel = this.clock.after(wait, () => {
+      this.#gathered = null;
+      const sessions = [...this.#gathering];
+      this.#gathering.clear();
+      for (const due of sessions) this.dirty(due);
+    });
+    this.#gathered = { at, cancel };
   }
 
   #stream(name: StreamName): StreamEntry {

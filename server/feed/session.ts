@@ -7,6 +7,7 @@ import type { OutFrame } from './frames.ts';
 import { controlFrame } from './frames.ts';
 import type { Lane } from './lane.ts';
 import type { Entry, LaneOwner } from './lane-ports.ts';
+import { Outbox } from './outbox.ts';
 import type { Clock } from './ports.ts';
 import type { FeedLimits, Refusal, SubscriptionRequest } from './requests.ts';
 import { parseClientFrame } from './requests.ts';
@@ -42,7 +43,7 @@ export interface SessionHost {
   offReason(stream: StreamName): string | null;
   openLane(stream: StreamName, owner: LaneOwner): Lane;
   closeLane(stream: StreamName, lane: Lane): void;
-  /** Has `session.flush` called when it is time to write. */
+  /** Has `session.flushDue` called when it is time to write. */
   dirty(session: Session): void;
   /** Has `session.pulse` called from time to time, until it says that nothing waits. */
   press(session: Session): void;
@@ -90,13 +91,14 @@ export class Session implements LaneOwner {
   /** Lanes that wait for room. */
   readonly #pressed = new Set<Lane>();
   #waiting: (() => void)[] = [];
-  #out: OutFrame[] = [];
-  #queued = 0;
+  readonly #out: Outbox;
   #closed = false;
   #screen: ToldScreen | null = null;
   readonly #client: ClientName;
 
-  constructor(host: SessionHost, transport: Transport, client: ClientName) {
+  /** @param bundles whether the client takes several frames as one message (F16). */
+  constructor(host: SessionHost, transport: Transport, client: ClientName, bundles = false) {
+    this.#out = new Outbox(bundles);
     this.#host = host;
     this.#transport = transport;
     this.#client = client;
@@ -120,7 +122,7 @@ export class Session implements LaneOwner {
     if (this.#closed) return;
     const { limits, clock } = this.#host;
     const { credit } = this.#transport;
-    if (credit.unacknowledged + this.#queued > MOST_UNREAD && !credit.isExcused) {
+    if (credit.unacknowledged + this.#out.chars > MOST_UNREAD && !credit.isExcused) {
       this.giveUp();
       return;
     }
@@ -168,27 +170,31 @@ export class Session implements LaneOwner {
   /** Queues a frame for the next flush. */
   send(frame: OutFrame): void {
     if (this.#closed) return;
-    this.#out.push(frame);
-    this.#queued += frame.text.length + (frame.tail?.text.length ?? 0);
-    if (this.#out.length === 1) this.#host.dirty(this);
+    if (this.#out.add(frame)) this.#host.dirty(this);
   }
 
   /** Writes what is queued in one go. */
   flush(): void {
-    if (this.#out.length === 0 || this.#closed) return;
-    const frames = this.#out;
-    this.#out = [];
-    this.#queued = 0;
-    this.#transport.write(frames);
-    this.#host.wrote(frames.length);
+    const frames = this.#out.length;
+    if (frames === 0 || this.#closed) return;
+    this.#transport.write(this.#out.take(this.#host.clock.now()));
+    this.#host.wrote(frames);
+  }
+
+  /** Does so where it is time to; else returns in how many ms that will be, and 0 where nothing is left. */
+  flushDue(): number {
+    if (this.#out.length === 0 || this.#closed) return 0;
+    const wait = this.#out.waitMs(this.#host.clock.now());
+    if (wait === 0) this.flush();
+    return wait;
   }
 
   get hasRoom(): boolean {
-    return this.#transport.credit.hasRoom(this.#host.clock, this.#queued);
+    return this.#transport.credit.hasRoom(this.#host.clock, this.#out.chars);
   }
 
   get isDrained(): boolean {
-    return this.#transport.credit.isDrainedWith(this.#queued);
+    return this.#transport.credit.isDrainedWith(this.#out.chars);
   }
 
   async room(): Promise<void> {
@@ -283,7 +289,7 @@ export class Session implements LaneOwner {
   closed(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#out = [];
+    this.#out.clear();
     this.#pressed.clear();
     for (const resolve of this.#waiting.splice(0)) resolve();
     for (const [stream, lane] of this.#lanes) {

@@ -1,5 +1,6 @@
 /** What the feed's documentation says of each frame: words for every field, and an example that the frame's own schema accepts. */
 import type {
+  BundleFrame,
   CLOSE,
   ErrorCode,
   Frame,
@@ -281,6 +282,19 @@ export const SERVER_FRAME_WORDS: { readonly [T in ServerFrame['type']]: FrameWor
     summary: 'The server will close; come back after `retry_after_ms`, which differs from client to client (F12).',
     fields: { reason: 'Why.', retry_after_ms: 'Ms to wait before reconnecting.' },
     example: { type: 'bye', reason: 'the server stops', retry_after_ms: 740 },
+  },
+};
+
+/** Several frames in one message, for a client that asked for it. */
+export const BUNDLE_WORDS: FrameWords<BundleFrame> = {
+  summary: 'Several frames in one message, where the query string has `bundle=1` (F16).',
+  fields: {
+    frames:
+      'The frames, whole and in the order in which they would have come one by one. Never a bundle, a `hello` or a `snapshot`.',
+  },
+  example: {
+    type: 'bundle',
+    frames: [SERVER_FRAME_WORDS.delta.example, SERVER_FRAME_WORDS.heartbeat.example],
   },
 };
 

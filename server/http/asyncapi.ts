@@ -1,11 +1,12 @@
 /** The feed as an AsyncAPI 3.0 document at /api/asyncapi.json, made from the very schemas that parse its frames. */
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
-import { BOUNDS, CLIENT_FRAMES, CLOSE, PROTOCOL_VERSION, serverFrame } from '../../shared/protocol.ts';
+import { BOUNDS, bundleFrame, CLIENT_FRAMES, CLOSE, PROTOCOL_VERSION, serverFrame } from '../../shared/protocol.ts';
 import { RANGE_HELP } from '../../shared/range.ts';
 import { rowSchema } from '../../shared/row-schema.ts';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 import type { Limits } from '../config.ts';
 import {
+  BUNDLE_WORDS,
   CLIENT_FRAME_WORDS,
   CLOSE_WORDS,
   ERROR_WORDS,
@@ -37,9 +38,10 @@ export function addressOf(request: FastifyRequest): { host: string; secure: bool
 /** The document for a server that is reached at an address. */
 export function asyncApiDocument({ version, limits }: AsyncApiAbout, server: { host: string; secure: boolean }): Json {
   const client = clientSchemas(limits);
-  const sent = serverSchemas();
+  const single = serverSchemas();
+  const sent = { ...single, bundle: bundleSchema(Object.keys(single)) };
   const schemas = { ...client, ...sent };
-  const words = { ...CLIENT_FRAME_WORDS, ...SERVER_FRAME_WORDS };
+  const words = { ...CLIENT_FRAME_WORDS, ...SERVER_FRAME_WORDS, bundle: BUNDLE_WORDS };
   const messages = mapObject(schemas, (name) => ({ $ref: `#/components/messages/${name}` }));
   return {
     asyncapi: '3.0.0',
@@ -47,8 +49,8 @@ export function asyncApiDocument({ version, limits }: AsyncApiAbout, server: { h
       title: 'AlphaPulse Dashboard: the feed',
       version,
       description:
-        'One WebSocket. Rows that are committed to PostgreSQL reach every subscriber exactly once, as JSON objects, one a text frame. ' +
-        'The rules F1 to F15 that the descriptions name are in docs/feed.md.',
+        'One WebSocket. Rows that are committed to PostgreSQL reach every subscriber exactly once, as JSON objects, one a text frame or, where that is asked for, several. ' +
+        'The rules F1 to F16 that the descriptions name are in docs/feed.md.',
       license: { name: 'MIT' },
     },
     defaultContentType: 'application/json',
@@ -153,6 +155,15 @@ function serverSchemas(): Readonly<Record<string, Json>> {
   });
 }
 
+/** A bundle of frames of these types but those that come by themselves. */
+function bundleSchema(types: readonly string[]): Json {
+  const bundled = types
+    .filter((type) => type !== 'hello' && type !== 'snapshot')
+    .map((type) => ({ $ref: `#/components/schemas/${type}` }));
+  const more = { frames: { type: 'array', minItems: 2, items: { oneOf: bundled } } };
+  return described(schemaOf(bundleFrame, 'draft-7'), BUNDLE_WORDS.fields, more);
+}
+
 /** A delta's rows are its stream's: the check that zod makes beside the shape, as JSON Schema says it. */
 function withRows(delta: Json): Json {
   const rules = STREAM_NAMES.map((stream) => ({
@@ -184,6 +195,7 @@ function querySchema(subscribe: Json): Json {
       since,
       protocol: { type: 'string', const: String(PROTOCOL_VERSION), description: 'The version that the client speaks.' },
       token: { type: 'string', description: 'A token, where the client cannot send headers.' },
+      bundle: { type: 'string', const: '1', description: 'Several frames may come as one message, a `bundle` (F16).' },
     },
   };
 }

@@ -127,7 +127,9 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
     const transport = new SocketTransport(socket, request.raw.socket, (code, reason) =>
       app.log.debug({ connection: id, address: ip, code, reason }, 'a client is sent away'),
     );
-    const session = hub.open(transport, { connection: id, address: ip });
+    const query = queryOf(request);
+    const bundles = query.get('bundle') === '1';
+    const session = hub.open(transport, { connection: id, address: ip }, bundles);
     const connection: Connection = { session, transport, address: ip, holder: access.holderOf(request) };
     app.log.debug({ connection: id, address: ip }, 'a client connected');
     connections.add(connection);
@@ -145,7 +147,9 @@ export const feedRoutes: FastifyPluginAsync<FeedOptions> = async (app, options) 
       if (connection.holder !== null) holders.add(connection.holder, -1);
     });
     session.send(controlFrame(options.hello()));
-    for (const wanted of parseQuery(queryOf(request), hub.limits)) session.request(wanted);
+    // Never within a bundle: what comes first tells a client whether this is a feed at all.
+    if (bundles) session.flush();
+    for (const wanted of parseQuery(query, hub.limits)) session.request(wanted);
   }
 
   const heldUp = new WeakSet<FastifyRequest>();

@@ -66,7 +66,7 @@ async function scenario(seed: number, { log, crashes, replacements, stalls }: Op
     if (breach !== null) throw breach;
     const known = follower.client.feed.resumable('s');
     feed.hub.close(follower.client.session);
-    follower.client = feed.connect();
+    follower.client = feed.connect(random() < 0.5);
     if (known !== null) follower.client.feed.resumeFrom('s', known);
     follow(follower);
   }
@@ -94,7 +94,12 @@ async function scenario(seed: number, { log, crashes, replacements, stalls }: Op
       if (followers.length >= 4) return;
       const keys = random() < 0.3 ? null : KEYS.filter(() => random() < 0.6);
       if (keys?.length === 0) return;
-      const follower = { client: feed.connect(), keys, ranged: random() < 0.5, before: new Set<number>() };
+      const follower = {
+        client: feed.connect(random() < 0.5),
+        keys,
+        ranged: random() < 0.5,
+        before: new Set<number>(),
+      };
       followers.push(follower);
       follow(follower);
     },

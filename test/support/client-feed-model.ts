@@ -21,6 +21,12 @@ interface Asked {
   live: boolean;
 }
 
+/** A cursor that a stream may be resumed from (F6), and for what. */
+interface Resumable {
+  readonly cursor: string;
+  readonly want: string;
+}
+
 /** The world around one machine. */
 export class FeedWorld {
   readonly feed: Feed;
@@ -33,8 +39,8 @@ export class FeedWorld {
   readonly #sentAt: number[] = [];
   readonly #wants = new Map<StreamName, Want>();
   readonly #asked = new Map<StreamName, Asked>();
-  /** The newest cursor that a stream may be resumed from (F6), and for what. */
-  readonly #newest = new Map<StreamName, { readonly cursor: string; readonly want: string }>();
+  /** The newest of each stream; of a bundle all that were so at some frame of it, for what is said meanwhile is seen at its end. */
+  readonly #newest = new Map<StreamName, readonly Resumable[]>();
 
   constructor(random: () => number, wants: readonly Want[]) {
     this.feed = new Feed(random, null);
@@ -138,17 +144,23 @@ export class FeedWorld {
       .sort((a, b) => a - b);
   }
 
-  /** Moves one frame from the server to the machine; whether there was one. */
-  deliver(): boolean {
+  /** Moves a frame from the server to the machine, or up to so many of them in a bundle (F16); whether there was one. */
+  deliver(most = 1): boolean {
     const { session } = this.server;
     if (session === null) return false;
     if (!session.greeted) {
       this.tell({ type: 'opened', socket: session.socket });
       this.server.greet();
     }
-    const text = session.toClient.shift();
-    if (text === undefined) return false;
-    this.#noteFrame(text);
+    const texts = session.toClient.splice(
+      0,
+      bundled(session.toClient, this.feed.state.name === 'connecting' ? 1 : most),
+    );
+    const [first] = texts;
+    if (first === undefined) return false;
+    for (const [stream, cursors] of this.#newest) this.#newest.set(stream, cursors.slice(-1));
+    for (const text of texts) this.#noteFrame(text);
+    const text = texts.length === 1 ? first : `{"type":"bundle","frames":[${texts.join(',')}]}`;
     this.tell({ type: 'frame', socket: session.socket, text });
     return true;
   }
@@ -180,8 +192,11 @@ export class FeedWorld {
     const { id, stream, keys, range, points, bucket_ms, since } = frame;
     const want = JSON.stringify({ keys, range, points, bucket_ms });
     for (const name of this.#wants.keys()) if (name === stream) this.#asked.set(name, { id, want, live: false });
-    const newest = [...this.#newest].find(([name]) => name === stream)?.[1];
-    if (since === undefined || (newest?.cursor === since && newest.want === want)) return;
+    if (since === undefined) return;
+    const newest = [...this.#newest].find(([name]) => name === stream)?.[1] ?? [];
+    const place = newest.findLast((known) => known.cursor === since && known.want === want);
+    for (const name of this.#newest.keys()) if (name === stream && place !== undefined) this.#newest.set(name, [place]);
+    if (place !== undefined) return;
     throw new Error(`F6 resumed ${want} of ${stream} from ${since}; the newest cursor is ${JSON.stringify(newest)}`);
   }
 
@@ -190,14 +205,18 @@ export class FeedWorld {
     const frame = frameOf(text);
     if (frame?.type === 'delta') {
       const asked = this.#asked.get(frame.stream);
-      if (asked?.live === true) this.#newest.set(frame.stream, { cursor: frame.cursor, want: asked.want });
+      if (asked?.live === true) this.#noteCursor(frame.stream, { cursor: frame.cursor, want: asked.want });
     }
     if (frame?.type !== 'synced' && frame?.type !== 'gap') return;
     for (const [stream, asked] of this.#asked) {
       if (asked.id !== frame.id) continue;
       asked.live = frame.type === 'synced';
-      if (asked.live) this.#newest.set(stream, { cursor: frame.cursor, want: asked.want });
+      if (asked.live) this.#noteCursor(stream, { cursor: frame.cursor, want: asked.want });
     }
+  }
+
+  #noteCursor(stream: StreamName, place: Resumable): void {
+    this.#newest.set(stream, [...(this.#newest.get(stream) ?? []), place]);
   }
 
   #learn(news: News): void {
@@ -233,6 +252,12 @@ function frameOf(text: string): ServerFrame | null {
     // A frame that is none is part of what the machine is tried with.
     return null;
   }
+}
+
+/** How many of these texts may go as one message: what is no frame goes by itself. */
+function bundled(texts: readonly string[], most: number): number {
+  const garbage = texts.findIndex((text) => frameOf(text) === null);
+  return garbage < 0 ? most : Math.max(1, Math.min(most, garbage));
 }
 
 /** Lets everything under way arrive. */

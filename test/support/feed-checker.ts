@@ -6,7 +6,7 @@ import { Credit } from '../../server/feed/credit.ts';
 import type { OutFrame } from '../../server/feed/frames.ts';
 import type { Transport } from '../../server/feed/session.ts';
 import type { ServerFrame } from '../../shared/protocol.ts';
-import { serverFrame } from '../../shared/protocol.ts';
+import { serverMessage } from '../../shared/protocol.ts';
 
 /** A subscription as its client knows it. */
 interface Known {
@@ -40,6 +40,8 @@ export class FeedChecker implements Transport {
   readonly credit = new Credit();
   readonly frames: ServerFrame[] = [];
   readonly writes: number[] = [];
+  /** How many messages were bundles (F16). */
+  bundles = 0;
   closedWith: number | null = null;
   /** While true, nothing that is written is acknowledged. */
   stalled = false;
@@ -69,13 +71,29 @@ export class FeedChecker implements Transport {
       this.credit.send(text.length);
       if (!text.startsWith('{"type":')) throw new Error(`F1 type is not the first field: ${text.slice(0, 80)}`);
       try {
-        this.take(serverFrame.parse(JSON.parse(text)));
+        this.#takeMessage(text);
       } catch (error) {
         this.breach ??= error instanceof Error ? error : new Error(String(error));
       }
     }
     const ping = this.credit.ping(this.#now());
     if (!this.stalled) this.credit.pong(ping, this.#now());
+  }
+
+  #takeMessage(text: string): void {
+    const message = serverMessage.parse(JSON.parse(text));
+    if (message.type !== 'bundle') {
+      this.take(message);
+      return;
+    }
+    const { frames } = message;
+    this.bundles += 1;
+    if (text.length > 65_536) throw new Error(`F16 a bundle of ${text.length} characters`);
+    if (frames.length < 2) throw new Error(`F16 a bundle of ${frames.length}`);
+    for (const frame of frames) {
+      if (frame.type === 'hello' || frame.type === 'snapshot') broken('F16', frame, 'is within a bundle');
+      this.take(frame);
+    }
   }
 
   /** Acknowledges everything; the session has to be told. */

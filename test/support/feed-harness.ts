@@ -96,9 +96,10 @@ export class FeedHarness {
     await rest();
   }
 
-  connect(): Client {
+  /** @param bundles whether the client asks for bundles (F16). */
+  connect(bundles = false): Client {
     const feed = new FeedChecker(() => this.clock.now());
-    const session = this.hub.open(feed);
+    const session = this.hub.open(feed, { connection: '', address: '' }, bundles);
     return {
       session,
       feed,

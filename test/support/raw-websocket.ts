@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { inflateRawSync } from 'node:zlib';
 import { vi } from 'vitest';
-import { type ServerFrame, serverFrame } from '../../shared/protocol.ts';
+import { type ServerFrame, serverMessage } from '../../shared/protocol.ts';
 
 /** Opcodes of RFC 6455. */
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
@@ -50,6 +50,7 @@ export interface RawMessage {
 
 export class RawWebSocket {
   readonly messages: RawMessage[] = [];
+  /** The frames of all messages, those of bundles one by one. */
   readonly frames: ServerFrame[] = [];
   /** The answer to the handshake; empty until it came. */
   handshake = '';
@@ -200,6 +201,7 @@ export class RawWebSocket {
       fragments: parts.length,
       bytes: Buffer.concat(parts.map(({ wire }) => wire)),
     });
-    this.frames.push(serverFrame.parse(JSON.parse(text)));
+    const message = serverMessage.parse(JSON.parse(text));
+    this.frames.push(...(message.type === 'bundle' ? message.frames : [message]));
   }
 }

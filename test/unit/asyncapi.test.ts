@@ -6,8 +6,14 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { parseConfig } from '../../server/config.ts';
 import { parseCursor } from '../../server/feed/cursor.ts';
 import { asyncApiDocument } from '../../server/http/asyncapi.ts';
-import { CLIENT_FRAME_WORDS, CLOSE_WORDS, ERROR_WORDS, SERVER_FRAME_WORDS } from '../../server/http/asyncapi-frames.ts';
-import { CLIENT_FRAMES, CLOSE, ERROR_CODES, serverFrame } from '../../shared/protocol.ts';
+import {
+  BUNDLE_WORDS,
+  CLIENT_FRAME_WORDS,
+  CLOSE_WORDS,
+  ERROR_WORDS,
+  SERVER_FRAME_WORDS,
+} from '../../server/http/asyncapi-frames.ts';
+import { CLIENT_FRAMES, CLOSE, ERROR_CODES, serverFrame, serverMessage } from '../../shared/protocol.ts';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -25,7 +31,7 @@ beforeAll(async () => {
   const file = createRequire(import.meta.url).resolve('@asyncapi/specs/schemas/3.0.0-without-$id.json');
   const schema: unknown = JSON.parse(readFileSync(file, 'utf8'));
   validator.post('/asyncapi', { schema: { body: schema } }, async () => 'valid');
-  for (const name of [...Object.keys(CLIENT_FRAMES), ...Object.keys(SERVER_FRAME_WORDS)]) {
+  for (const name of [...Object.keys(CLIENT_FRAMES), ...Object.keys(SERVER_FRAME_WORDS), 'bundle']) {
     const body = { components: document.components, allOf: [at('components', 'schemas', name)] };
     validator.post(`/frames/${name}`, { schema: { body } }, async () => 'valid');
   }
@@ -69,10 +75,10 @@ test('every reference in the document leads somewhere', () => {
 });
 
 describe('every frame', () => {
-  const words = { ...CLIENT_FRAME_WORDS, ...SERVER_FRAME_WORDS };
+  const words = { ...CLIENT_FRAME_WORDS, ...SERVER_FRAME_WORDS, bundle: BUNDLE_WORDS };
 
   it('is a message of the channel and of an operation', () => {
-    const types = [...Object.keys(CLIENT_FRAMES), ...serverTypes()].sort();
+    const types = [...Object.keys(CLIENT_FRAMES), ...serverTypes(), 'bundle'].sort();
     expect(Object.keys(at('components', 'messages')).sort()).toEqual(types);
     expect(Object.keys(at('channels', 'feed', 'messages')).sort()).toEqual(types);
     const operated = JSON.stringify(Object.values(at('operations')));
@@ -99,6 +105,21 @@ describe('every frame', () => {
     expect(serverFrame.parse(example)).toEqual(example);
     expect(await verdict(`/frames/${name}`, example)).toBe('valid');
   });
+});
+
+test('F16 a bundle is of two or more frames, and of none that comes by itself', async () => {
+  const { example } = BUNDLE_WORDS;
+  expect(serverMessage.parse(example)).toEqual(example);
+  expect(await verdict('/frames/bundle', example)).toBe('valid');
+  const { frames } = example;
+  const wrong = [
+    frames.slice(0, 1),
+    [...frames, example],
+    [SERVER_FRAME_WORDS.hello.example, ...frames],
+    [{ type: 'delta' }],
+  ];
+  for (const some of wrong)
+    expect(await verdict('/frames/bundle', { ...example, frames: some })).toContain('FST_ERR_VALIDATION');
 });
 
 test('the cursors of the examples are cursors', () => {
@@ -144,7 +165,17 @@ test('F11 F12 every error and close code has its words', () => {
 
 test('the query string has the parameters that the feed reads, and the limits are those of the server', () => {
   const query = at('channels', 'feed', 'bindings', 'ws', 'query', 'properties');
-  expect(Object.keys(query)).toEqual(['streams', 'keys', 'range', 'points', 'detail', 'since', 'protocol', 'token']);
+  expect(Object.keys(query)).toEqual([
+    'streams',
+    'keys',
+    'range',
+    'points',
+    'detail',
+    'since',
+    'protocol',
+    'token',
+    'bundle',
+  ]);
   expect(at('channels', 'feed', 'x-limits')).toMatchObject({ keys_per_subscription: 77, frame_bytes: 65_536 });
   expect(at('components', 'schemas', 'subscribe', 'properties', 'keys').maxItems).toBe(77);
   expect(at('servers', 'here')).toMatchObject({ host: 'dash.example:8050', protocol: 'wss' });

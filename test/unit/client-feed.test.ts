@@ -22,6 +22,36 @@ describe('the connection', () => {
     expect(world.feed.counts.malformed).toBe(1);
   });
 
+  test('F1 F16 a hello within a bundle is no feed', () => {
+    const world = new FeedWorld(middle, [WANT]);
+    world.tell({ type: 'opened', socket: socketOf(world) });
+    world.server.greet();
+    const [hello] = world.server.session?.toClient ?? [];
+    const text = `{"type":"bundle","frames":[${hello},{"type":"pong","time":1}]}`;
+    world.tell({ type: 'frame', socket: socketOf(world), text });
+    expect(world.feed.state.name).toBe('offline');
+    expect(world.feed.counts.malformed).toBe(1);
+  });
+
+  test('F16 what is no frame ends the connection within a bundle too', () => {
+    for (const foreign of ['{"type":"pong"}', '{"type":"bundle","frames":[]}', '7']) {
+      const world = liveWorld();
+      const text = `{"type":"bundle","frames":[{"type":"pong","time":1},${foreign}]}`;
+      world.tell({ type: 'frame', socket: socketOf(world), text });
+      expect(world.feed.state.name).toBe('offline');
+      expect(world.feed.counts.malformed).toBe(1);
+    }
+  });
+
+  test('F16 rows of a bundle come in one go', () => {
+    const world = liveWorld();
+    for (let row = 0; row < 5; row += 1) world.commit('funding_rates', 'BTC/USDT', 1);
+    const before = world.ids('funding_rates', 'BTC/USDT').length;
+    expect(world.deliver(5)).toBe(true);
+    expect(world.ids('funding_rates', 'BTC/USDT')).toHaveLength(before + 5);
+    expect(world.feed.state.name).toBe('live');
+  });
+
   test('a socket that never says hello is given up', () => {
     const world = new FeedWorld(middle, [WANT]);
     world.advance(HELLO_MS - 1);
