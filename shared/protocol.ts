@@ -3,7 +3,7 @@
  * Unknown fields are ignored, so zod's plain `object` (which strips them) is the right strictness everywhere.
  */
 import * as z from 'zod/mini';
-import { areRows } from './row-schema.ts';
+import { areRows } from './row-check.ts';
 import { STREAM_NAMES } from './streams.ts';
 
 export * from './requests.ts';
@@ -37,7 +37,9 @@ const streamName = z.enum(STREAM_NAMES);
 const epochMs = z.number();
 const cursor = z.string();
 const upDown = z.enum(['up', 'down']);
-const via = z.enum(['notify', 'tick', 'replay']);
+/** What brought a delta about. */
+export const VIAS = ['notify', 'tick', 'replay'] as const;
+const via = z.enum(VIAS);
 /** A cell of a row or column: what JSON can carry (F8); documents stay unparsed beyond that. */
 const cell = z.unknown();
 
@@ -156,16 +158,9 @@ export const serverFrame = z.discriminatedUnion('type', [
   byeFrame,
 ]);
 export type ServerFrame = z.infer<typeof serverFrame>;
-
-/** Several frames in one message, for a client that asked for it (F16). */
-export const bundleFrame = z.object({ type: z.literal('bundle'), frames: z.array(serverFrame) });
-
-/** One message of the server: a frame, or a bundle of them. */
-export const serverMessage = z.discriminatedUnion('type', [serverFrame, bundleFrame]);
-export type BundleFrame = z.infer<typeof bundleFrame>;
 /** A server frame of one type: `Frame<'delta'>`. */
 export type Frame<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>;
-export type Via = z.infer<typeof via>;
+export type Via = (typeof VIAS)[number];
 
 /** How often a consumer that hears nothing gives the connection up, in heartbeats (F13). */
 export const SILENT_HEARTBEATS = 3;

@@ -1,4 +1,7 @@
-/** The rows of frames as schemas, derived from the declaration of the streams: what a subscriber may rely on. */
+/**
+ * The rows of frames as schemas, derived from the declaration of the streams: what a subscriber may rely on, for the documents
+ * that say so. Where rows come in, `row-check.ts` holds them against the same declaration.
+ */
 import * as z from 'zod/mini';
 import type { Column, ColumnKind, StreamDeclaration, StreamName } from './streams.ts';
 import { columnsOf, STREAM_NAMES, STREAMS } from './streams.ts';
@@ -30,17 +33,10 @@ function schemaOf(stream: StreamDeclaration): z.ZodMiniType {
 const SCHEMAS: ReadonlyMap<StreamName, z.ZodMiniType> = new Map(
   STREAM_NAMES.map((name) => [name, schemaOf(STREAMS[name])]),
 );
-/** Made once: to make a schema takes longer than to parse a row by it. */
-const LISTS: ReadonlyMap<StreamName, z.ZodMiniType> = new Map([...SCHEMAS].map(([name, row]) => [name, z.array(row)]));
 
 /** The schema of a stream's rows in frames of either detail. */
 export function rowSchema(stream: StreamName): z.ZodMiniType {
   const schema = SCHEMAS.get(stream);
   if (schema === undefined) throw new Error(`no schema for stream ${stream}`);
   return schema;
-}
-
-/** Whether these are rows of a stream, as frames of either detail have them. */
-export function areRows(stream: StreamName, rows: unknown): boolean {
-  return LISTS.get(stream)?.safeParse(rows).success === true;
 }

@@ -1,6 +1,6 @@
 /** What the feed's documentation says of each frame: words for every field, and an example that the frame's own schema accepts. */
+import type { BundleFrame } from '../../shared/bundle.ts';
 import type {
-  BundleFrame,
   CLOSE,
   ErrorCode,
   Frame,

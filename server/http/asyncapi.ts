@@ -1,6 +1,7 @@
 /** The feed as an AsyncAPI 3.0 document at /api/asyncapi.json, made from the very schemas that parse its frames. */
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
-import { BOUNDS, bundleFrame, CLIENT_FRAMES, CLOSE, PROTOCOL_VERSION, serverFrame } from '../../shared/protocol.ts';
+import { bundleFrame } from '../../shared/bundle.ts';
+import { BOUNDS, CLIENT_FRAMES, CLOSE, PROTOCOL_VERSION, serverFrame } from '../../shared/protocol.ts';
 import { RANGE_HELP } from '../../shared/range.ts';
 import { rowSchema } from '../../shared/row-schema.ts';
 import { STREAM_NAMES } from '../../shared/streams.ts';

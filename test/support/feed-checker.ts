@@ -5,8 +5,8 @@
 import { Credit } from '../../server/feed/credit.ts';
 import type { OutFrame } from '../../server/feed/frames.ts';
 import type { Transport } from '../../server/feed/session.ts';
+import { serverMessage } from '../../shared/bundle.ts';
 import type { ServerFrame } from '../../shared/protocol.ts';
-import { serverMessage } from '../../shared/protocol.ts';
 
 /** A subscription as its client knows it. */
 interface Known {

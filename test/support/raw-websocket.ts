@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { inflateRawSync } from 'node:zlib';
 import { vi } from 'vitest';
-import { type ServerFrame, serverMessage } from '../../shared/protocol.ts';
+import { serverMessage } from '../../shared/bundle.ts';
+import type { ServerFrame } from '../../shared/protocol.ts';
 
 /** Opcodes of RFC 6455. */
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;

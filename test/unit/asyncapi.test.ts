@@ -13,7 +13,8 @@ import {
   ERROR_WORDS,
   SERVER_FRAME_WORDS,
 } from '../../server/http/asyncapi-frames.ts';
-import { CLIENT_FRAMES, CLOSE, ERROR_CODES, serverFrame, serverMessage } from '../../shared/protocol.ts';
+import { serverMessage } from '../../shared/bundle.ts';
+import { CLIENT_FRAMES, CLOSE, ERROR_CODES, serverFrame } from '../../shared/protocol.ts';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 
 type Json = Readonly<Record<string, unknown>>;

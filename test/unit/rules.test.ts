@@ -5,7 +5,8 @@ import { describe, expect, it, test } from 'vitest';
 import { parseConfig } from '../../server/config.ts';
 import { WEBSOCKET_CLOSE_WORDS } from '../../server/http/asyncapi-frames.ts';
 import { packageRoot } from '../../server/root.ts';
-import { BOUNDS, bundleFrame, CLIENT_FRAMES, CLOSE, ERROR_CODES, serverFrame } from '../../shared/protocol.ts';
+import { bundleFrame } from '../../shared/bundle.ts';
+import { BOUNDS, CLIENT_FRAMES, CLOSE, ERROR_CODES, serverFrame } from '../../shared/protocol.ts';
 import { STREAM_NAMES } from '../../shared/streams.ts';
 
 const read = (path: string): string => readFileSync(join(packageRoot(), path), 'utf8');
