@@ -57,7 +57,7 @@ export function Grid({ store, link, scene, size, theme, isStill, isWall, onUse, 
     });
     painter.current = made;
     if (palette.peek() !== null) showScene();
-    const stop = link.onChange(() => made.touch());
+    const stop = link.onChange(() => made.follow());
     return () => {
       stop();
       made.destroy();

@@ -25,6 +25,11 @@ export interface PainterDeps {
 }
 
 const RADIUS = 4;
+/**
+ * Between two paints that follow the data, ms: every second picture of a screen. Each takes the whole canvas to the screen however
+ * little of it is new, and where thousands of rates change a second there is something new for all of them.
+ */
+const PAUSE_MS = 30;
 
 /** Paints when it is asked to, once a frame at most. */
 export class GridPainter {
@@ -41,6 +46,9 @@ export class GridPainter {
   #second = 0;
   #hatch: CanvasPattern | null = null;
   readonly #flashing = new Set<number>();
+  /** When it last painted, on the page's own clock, ms; and what waits for the pause after it. */
+  #paintedAt = Number.NEGATIVE_INFINITY;
+  #later: ReturnType<typeof setTimeout> | undefined;
   readonly #widths = new Map<string, number>();
 
   constructor(deps: PainterDeps) {
@@ -60,16 +68,31 @@ export class GridPainter {
     drawSoon(this);
   }
 
-  /** Something may have changed. */
+  /** What is in sight may have changed its place: the next picture shows it. */
   touch(): void {
     drawSoon(this);
   }
 
+  /** Rates may have changed: the next picture shows it, or the one after the pause where one has just been painted. */
+  follow(): void {
+    if (this.#later !== undefined) return;
+    const wait = this.#paintedAt + PAUSE_MS - performance.now();
+    if (wait <= 0) drawSoon(this);
+    else {
+      this.#later = setTimeout(() => {
+        this.#later = undefined;
+        drawSoon(this);
+      }, wait);
+    }
+  }
+
   destroy(): void {
+    clearTimeout(this.#later);
     drawNever(this);
   }
 
   draw(): void {
+    this.#paintedAt = performance.now();
     const scene = this.#scene;
     const palette = this.#palette;
     const ctx = this.#ctx;
@@ -84,7 +107,7 @@ export class GridPainter {
     if (this.#isWhole) this.#paintChanged(ctx, scene, palette, ranges, context);
     else this.#paintAll(ctx, scene, palette, ranges, context);
     // What fades asks for the next frame by itself; without anything fresh there is none.
-    if (this.#flashing.size > 0 && !context.isStill) drawSoon(this);
+    if (this.#flashing.size > 0 && !context.isStill) this.follow();
   }
 
   /** Gives the canvas the viewport's size in device pixels. */
