@@ -84,6 +84,8 @@ export function createStore(deps: StoreDeps): Store {
   // An edge may answer a command before it returns; what it says then waits for its turn.
   const events: FeedEvent[] = [];
   let handling = false;
+  /** What a message brought is drawn once it is taken in whole: it may be of many frames. */
+  let owed: 'nothing' | 'picture' | 'picture at once' = 'nothing';
   function hear(event: FeedEvent): void {
     events.push(event);
     if (handling) return;
@@ -91,11 +93,18 @@ export function createStore(deps: StoreDeps): Store {
     try {
       batch(() => {
         for (let next = events.shift(); next !== undefined; next = events.shift()) handle(next);
+        pay();
         showFeed();
       });
     } finally {
       handling = false;
     }
+  }
+
+  function pay(): void {
+    if (owed === 'picture at once') pacer.force();
+    else if (owed === 'picture') pacer.touch();
+    owed = 'nothing';
   }
 
   function handle(event: FeedEvent): void {
@@ -164,8 +173,8 @@ export function createStore(deps: StoreDeps): Store {
     change(held.series);
     held.dirty = true;
     // The first rows of another picture do not wait for the refresh.
-    if (wasLoaded) pacer.touch();
-    else pacer.force();
+    if (!wasLoaded) owed = 'picture at once';
+    else if (owed === 'nothing') owed = 'picture';
   }
 
   const moment = (): Moment => ({

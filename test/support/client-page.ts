@@ -72,6 +72,7 @@ export class Page {
   #socket = 0;
   #cursor = 0;
   #heads = new Map<string, string>();
+  #gathered: string[] | null = null;
 
   constructor(search = '') {
     this.browser = new FakeBrowser(search);
@@ -128,7 +129,18 @@ export class Page {
   }
 
   send(frame: ServerFrame): void {
-    this.#hear({ type: 'frame', socket: this.#socket, text: JSON.stringify(frame) });
+    const text = JSON.stringify(frame);
+    if (this.#gathered === null) this.#hear({ type: 'frame', socket: this.#socket, text });
+    else this.#gathered.push(text);
+  }
+
+  /** Sends the frames of some work in one bundle (F16). */
+  bundle(work: () => void): void {
+    const gathered: string[] = [];
+    this.#gathered = gathered;
+    work();
+    this.#gathered = null;
+    this.#hear({ type: 'frame', socket: this.#socket, text: `{"type":"bundle","frames":[${gathered.join(',')}]}` });
   }
 
   hello(ahead = 0): void {

@@ -42,6 +42,20 @@ describe('the store', () => {
     expect(frame.value).toBe(before + 2);
   });
 
+  test('F16 takes a bundle in whole before it draws, once', async () => {
+    const page = livePage();
+    await page.clock.pass(20);
+    const { frame } = page.store;
+    const before = frame.value;
+    page.bundle(() => {
+      for (const rate of [2, 3, 4]) page.delta('BTC/USDT', rate);
+    });
+    expect(page.rates).toEqual([1, 2, 3, 4]);
+    expect(frame.value).toBe(before + 1);
+    await page.clock.pass(100);
+    expect(frame.value).toBe(before + 1);
+  });
+
   test('while paused draws nothing and holds the right edge, and jumps to now when live again', async () => {
     const page = livePage();
     await page.clock.pass(1000);
