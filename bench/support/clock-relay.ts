@@ -43,7 +43,9 @@ export async function startClockRelay(serverPort: number, longest: string): Prom
   const sockets = new WebSocketServer({ server, perMessageDeflate: false });
   sockets.on('connection', (page, { url = '/' }) => {
     // Without an Origin, as programs connect.
-    const upstream = new WebSocket(`ws://127.0.0.1:${serverPort}${url}`, { perMessageDeflate: false });
+    // Frame by frame, whatever the page asks for: each is told the time anew.
+    const asked = url.replace(/&bundle=1\b/, '');
+    const upstream = new WebSocket(`ws://127.0.0.1:${serverPort}${asked}`, { perMessageDeflate: false });
     open.add(upstream);
     const early: string[] = [];
     page.on('message', (data) => {
