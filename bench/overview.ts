@@ -71,7 +71,7 @@ for (const viewport of SCREENS) {
   await page.waitForSelector('[data-testid="market-connection"][data-feed="live"]', { timeout: 60_000 });
   await pass(2000);
   for (const { name, perSecond } of LOADS) {
-    let share = { task: Number.NaN, script: Number.NaN };
+    let share = { task: Number.NaN, script: Number.NaN, processor: Number.NaN };
     const written = await writing(perSecond, async () => {
       await pass(1000);
       share = await busyShare(page, seconds);
@@ -84,6 +84,7 @@ for (const viewport of SCREENS) {
       written.toFixed(0),
       percent(share.task),
       percent(share.script),
+      percent(share.processor),
       state ?? '',
       problems.length,
     ]);
@@ -98,9 +99,9 @@ publish(
   `npm run bench -- overview --symbols ${symbols} --seconds ${seconds}`,
   `Chromium ${browser.version()}, headless, drawing by software. ${symbols} symbols on three exchanges, each change a row of \`funding_rates\`, ${seconds} s each.
 Busy: the share of the time in which the page's main thread ran tasks (\`TaskDuration\`, by the clock: what others on the machine take is in it). Less than 30%
-is asked for. PostgreSQL, server, browser and the writer share this machine.
+is asked for. Processor: the share in which a processor worked on these tasks, which what others take is not in. PostgreSQL, server, browser and the writer share this machine.
 
-${table(['screen', 'changes a second', 'of them written, rows/s', 'busy', 'of it script', 'says', 'errors'], rows)}`,
+${table(['screen', 'changes a second', 'of them written, rows/s', 'busy', 'of it script', 'processor', 'says', 'errors'], rows)}`,
 );
 await browser.close();
 await writer.end();
