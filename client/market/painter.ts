@@ -30,6 +30,9 @@ const RADIUS = 4;
  * little of it is new, and where thousands of rates change a second there is something new for all of them.
  */
 const PAUSE_MS = 30;
+/** On a machine that is slow, or busy with other work, the pause is so many times as long as such a paint took, and at most this. */
+const PAUSE_SHARE = 8;
+const PAUSE_MOST_MS = 160;
 
 /** Paints when it is asked to, once a frame at most. */
 export class GridPainter {
@@ -48,6 +51,7 @@ export class GridPainter {
   readonly #flashing = new Set<number>();
   /** When it last painted, on the page's own clock, ms; and what waits for the pause after it. */
   #paintedAt = Number.NEGATIVE_INFINITY;
+  #pauseMs = PAUSE_MS;
   #later: ReturnType<typeof setTimeout> | undefined;
   readonly #widths = new Map<string, number>();
 
@@ -76,7 +80,7 @@ export class GridPainter {
   /** Rates may have changed: the next picture shows it, or the one after the pause where one has just been painted. */
   follow(): void {
     if (this.#later !== undefined) return;
-    const wait = this.#paintedAt + PAUSE_MS - performance.now();
+    const wait = this.#paintedAt + this.#pauseMs - performance.now();
     if (wait <= 0) drawSoon(this);
     else {
       this.#later = setTimeout(() => {
@@ -104,8 +108,11 @@ export class GridPainter {
     const context: LookContext = { ...this.#deps.context(), limit: scene.limit };
     ctx.setTransform(this.#ratio, 0, 0, this.#ratio, 0, Math.round(-top * this.#ratio));
     const ranges = scene.layout.visible(top, top + height);
-    if (this.#isWhole) this.#paintChanged(ctx, scene, palette, ranges, context);
-    else this.#paintAll(ctx, scene, palette, ranges, context);
+    if (this.#isWhole) {
+      this.#paintChanged(ctx, scene, palette, ranges, context);
+      const tookMs = performance.now() - this.#paintedAt;
+      this.#pauseMs = Math.min(PAUSE_MOST_MS, Math.max(PAUSE_MS, PAUSE_SHARE * tookMs));
+    } else this.#paintAll(ctx, scene, palette, ranges, context);
     // What fades asks for the next frame by itself; without anything fresh there is none.
     if (this.#flashing.size > 0 && !context.isStill) this.follow();
   }
