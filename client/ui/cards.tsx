@@ -35,12 +35,13 @@ function pictureOf(store: Store, view: StreamView): CardPicture {
 function useCardPicture(store: Store, stream: StreamName) {
   const picture = useSignal<CardPicture>(pictureOf(store, store.stream(stream).peek()));
   useEffect(() => {
-    let drawnAt = 0;
+    let drawnAt = Number.NEGATIVE_INFINITY;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const card = {
       draw(): void {
-        drawnAt = performance.now();
         picture.value = pictureOf(store, store.stream(stream).peek());
+        // What shows nothing is not to be read: the first value does not wait for it.
+        if (picture.value.content !== null) drawnAt = performance.now();
       },
     };
     const state = store.stream(stream);

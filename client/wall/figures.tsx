@@ -39,8 +39,9 @@ function useFigure(store: Store, stream: StreamName) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const drawable: Drawable = {
       draw() {
-        drawnAt = performance.now();
         figure.value = figureOf(store, stream);
+        // What shows nothing is not to be read: the first figure does not wait for it.
+        if (figure.value.content !== null) drawnAt = performance.now();
       },
     };
     const source = store.stream(stream);
