@@ -5,7 +5,7 @@
 import './locale.ts';
 import uPlot from 'uplot';
 import { type Drawn, rangeOf, timeAxis, uPlotRatio, valueAxis } from './painters/axes.ts';
-import { changedFrom, looksOf } from './painters/change.ts';
+import { changedFrom, looksOf, sameLabels } from './painters/change.ts';
 import type { Hit, HitTest } from './painters/hit.ts';
 import { type Extra, paintBehind, paintPane } from './painters/pane.ts';
 import { paintRight } from './painters/right.ts';
@@ -141,7 +141,9 @@ export class Plot {
     const u = this.#uplot;
     const { ctx } = u;
     const { left, width, ratio, span } = this.#surface(u);
-    const column = Math.min(changedFrom(before.pane.lines, pane.lines, span), width);
+    const changed = changedFrom(before.pane.lines, pane.lines, span);
+    if (changed === Infinity && sameLabels(before.pane.lines, pane.lines)) return true;
+    const column = Math.min(changed, width);
     const reach = Math.ceil(REACH * ratio);
     const from = Math.floor(left + column) - reach;
     // A dot that the clip cuts looks another; of a line's edges nobody sees it.
@@ -305,7 +307,8 @@ export class Plot {
     if (at === null) {
       if (this.#hit !== null || !this.#dot.hidden || !this.#hairline.hidden) this.#options.onPointer(null);
       this.#hit = null;
-      this.#dot.hidden = true;
+      // Even to say again what it is costs something, at every picture.
+      if (!this.#dot.hidden) this.#dot.hidden = true;
       return;
     }
     const x = (time: number): number => u.valToPos(time, 'x');

@@ -21,12 +21,15 @@ export function drawNever(drawable: Drawable): void {
   waiting.delete(drawable);
 }
 
-/** Draws what waits for the next frame. */
+/** Draws what waits, and what comes to wait meanwhile; each once. */
 export function drawAll(): void {
-  isRequested = false;
-  const now = [...waiting];
-  waiting.clear();
-  for (const drawable of now) {
+  const drawn = new Set<Drawable>();
+  isRequested = true;
+  for (const drawable of waiting) {
+    // What asks for itself again while it is drawn waits for the next frame.
+    if (drawn.has(drawable)) continue;
+    drawn.add(drawable);
+    waiting.delete(drawable);
     try {
       drawable.draw();
     } catch (error) {
@@ -34,4 +37,13 @@ export function drawAll(): void {
       reportError(error);
     }
   }
+  isRequested = waiting.size > 0;
+  if (isRequested) requestAnimationFrame(drawAll);
+}
+
+/** Calls back in the next frame, before what draws in it; the result takes that back. */
+export function inFrame(action: () => void): () => void {
+  const drawable = { draw: action };
+  drawSoon(drawable);
+  return () => drawNever(drawable);
 }

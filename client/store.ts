@@ -24,6 +24,8 @@ const COLUMNS_MOST = 4800;
 const RESIZE_MS = 500;
 /** From such a silence on rows are held, whatever the clock says. */
 const QUIET_MS = 30_000;
+/** Ages and the clock are written in seconds: between two ticks they need not follow every picture. */
+const CLOCK_MS = 500;
 
 /** Builds the store of a page; `start` brings it to life. */
 export function createStore(deps: StoreDeps): Store {
@@ -70,8 +72,7 @@ export function createStore(deps: StoreDeps): Store {
   function ask(held: ShownStream): boolean {
     held.columns = columnsToAsk(held.columns, held.width, RANGE_MS[view.range.peek()]);
     held.series.ask(pictureOf(held.name, held.columns));
-    const { keys, range, bucketMs, points } = held.series.picture;
-    hear({ type: 'want', want: { stream: held.name, keys, range, bucketMs, points } });
+    hear({ type: 'want', want: { stream: held.name, ...held.series.picture } });
     return !held.series.loaded;
   }
 
@@ -221,7 +222,7 @@ export function createStore(deps: StoreDeps): Store {
   function draw(): void {
     batch(() => {
       const at = moment();
-      now.value = at.now;
+      if (Math.abs(at.now - now.peek()) >= CLOCK_MS) now.value = at.now;
       viewNow.value = at.now;
       slide(at.now);
       for (const held of streams.values()) {

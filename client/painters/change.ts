@@ -35,6 +35,14 @@ export function changedFrom(before: readonly PaneLine[], after: readonly PaneLin
   return Math.min(...after.map((line, index) => lineChangedFrom(before[index] ?? line, line, span)), Infinity);
 }
 
+/** Whether the labels at the ends of lines, which are the same ones, say the same. */
+export function sameLabels(before: readonly PaneLine[], after: readonly PaneLine[]): boolean {
+  return after.every(({ endText, staleFor }, index) => {
+    const line = before[index];
+    return line?.endText === endText && line.staleFor === staleFor;
+  });
+}
+
 function lineChangedFrom(before: PaneLine, after: PaneLine, span: Span): number {
   const first = firstDifference(arraysOf(before), arraysOf(after));
   if (first === null) return Infinity;

@@ -98,8 +98,11 @@ export function followCursor(store: Store): () => void {
     },
   };
   const stop = effect(() => {
-    [cursor.value, mark.value, pictureVersion.value, palette.value];
-    [store.frame.value, store.view.zoom.value, store.view.range.value, store.view.zone.value];
+    // Without them there is nothing that a picture could move: no frame of its own for each picture.
+    if (cursor.value !== null || mark.value !== null) {
+      [pictureVersion.value, palette.value, store.frame.value];
+      [store.view.zoom.value, store.view.range.value, store.view.zone.value];
+    }
     drawSoon(drawable);
   });
   const observer = new ResizeObserver(() => drawSoon(drawable));

@@ -76,8 +76,9 @@ const OUTCOMES: Shape = { kind: 'dots', solidFrom: 1, spread: false };
 
 /** Whether a win rate is that of single trades, 0 or 1 in every row that can be seen. */
 function isOutcomes(line: NamedLine['line'], bucketMs: number): boolean {
-  const values = kept(line, 'win_rate', bucketMs);
-  return values.every((value) => value === 0 || value === 1 || Number.isNaN(value));
+  const isOutcome = (value: number): boolean => value === 0 || value === 1 || Number.isNaN(value);
+  // What is kept is to be found out only where not all rows are outcomes.
+  return column(line, 'win_rate').every(isOutcome) || kept(line, 'win_rate', bucketMs).every(isOutcome);
 }
 
 /** Lines whose greatest figures are this many times apart do not share an axis: the lesser ones would lie flat on zero. */

@@ -1,6 +1,7 @@
 /** Tells the server how this page is, so that whoever looks after the screens sees each of them: its build, what it shows, when it was painted. */
 import { effect, untracked } from '@preact/signals';
 import type { ScreenReport } from '../../shared/protocol.ts';
+import { inFrame } from '../draw.ts';
 import { pageBuild } from '../socket.ts';
 import type { Store } from '../store.ts';
 
@@ -26,7 +27,7 @@ export function reportScreen(store: Store, page: ScreenReport['page'], shown: ()
   function awaitPaint(): void {
     if (isAwaited) return;
     isAwaited = true;
-    requestAnimationFrame(() => {
+    inFrame(() => {
       const isFirst = painted === null;
       isAwaited = false;
       painted = Date.now() + store.serverClockOffset.peek();

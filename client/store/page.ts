@@ -1,5 +1,6 @@
 /** The store of a real page: what the store has from outside is the browser. */
 import { fetchSymbols } from '../api.ts';
+import { inFrame } from '../draw.ts';
 import { openSocketEdge, pageBuild } from '../socket.ts';
 import { createStore, type Store } from '../store.ts';
 import { browserView, createView } from '../view.ts';
@@ -17,6 +18,7 @@ export function createPageStore(): Store {
         const timer = setInterval(action, ms);
         return () => clearInterval(timer);
       },
+      frame: inFrame,
     },
     now: () => Date.now(),
     random: () => Math.random(),

@@ -81,6 +81,8 @@ export interface Store {
 export interface Timers {
   after(ms: number, action: () => void): () => void;
   every(ms: number, action: () => void): () => void;
+  /** When the browser next paints; absent where nothing says when that is, which is at once then. */
+  frame?(action: () => void): () => void;
 }
 
 /** Carries out the feed's commands. */

@@ -1,6 +1,7 @@
 /** What the page knows of its own trustworthiness, gathered while it runs: legs, periods that were missed, checks. */
 import { effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
+import { inFrame } from '../draw.ts';
 import type { News } from '../feed.ts';
 import type { Store } from '../store.ts';
 import { askSums } from './ask.ts';
@@ -107,12 +108,12 @@ function create(store: Store): Trust {
     samples.note(stream, { id: newest.id, key, row: newest.timestamp, sent: time, received: now(), painted: null });
   }
 
-  /** Notes when a picture that was ordered is on the screen: after the next frame, as nearly as a page can know. */
+  /** Notes when a picture that was ordered is on the screen: after the frame that draws it, as nearly as a page can know. */
   let isAwaited = false;
   function awaitPaint(): void {
     if (isAwaited) return;
     isAwaited = true;
-    requestAnimationFrame(() => {
+    inFrame(() => {
       // The charts draw in this frame, and with the task after it they have been painted.
       const drawn = now();
       setTimeout(() => {

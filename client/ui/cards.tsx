@@ -1,6 +1,6 @@
 /** The cards: each stream's latest values, how they changed, how many rows came in the last hour, and how old they are. */
 import { effect, useComputed, useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { StreamName } from '../../shared/streams.ts';
 import { drawNever, drawSoon } from '../draw.ts';
 import { age, NOTHING } from '../format.ts';
@@ -22,6 +22,8 @@ interface CardPicture {
 
 /** A card follows bursts at this pace at most; eyes do not read faster. */
 const LEAST_PAUSE_MS = 200;
+/** So much longer a card waits for the page to draw something else too: a frame for a card alone costs as much as one for all. */
+const COMPANY_MS = 100;
 
 function pictureOf(store: Store, view: StreamView): CardPicture {
   const shown = framed(store, ofSymbol(view, store.view.symbol.peek()));
@@ -33,7 +35,8 @@ function pictureOf(store: Store, view: StreamView): CardPicture {
 
 /** The card's picture, brought up to date with the page's frame. */
 function useCardPicture(store: Store, stream: StreamName) {
-  const picture = useSignal<CardPicture>(pictureOf(store, store.stream(stream).peek()));
+  const first = useMemo(() => pictureOf(store, store.stream(stream).peek()), [store, stream]);
+  const picture = useSignal<CardPicture>(first);
   useEffect(() => {
     let drawnAt = Number.NEGATIVE_INFINITY;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -50,7 +53,7 @@ function useCardPicture(store: Store, stream: StreamName) {
       clearTimeout(timer);
       const wait = drawnAt + LEAST_PAUSE_MS - performance.now();
       if (wait <= 0) drawSoon(card);
-      else timer = setTimeout(() => drawSoon(card), wait);
+      else timer = setTimeout(() => drawSoon(card), wait + COMPANY_MS);
     });
     return () => {
       stop();

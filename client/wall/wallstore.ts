@@ -1,6 +1,7 @@
 /** The one store of a wall: it watches every symbol of the rotation at once, so that no turn has to wait for its rows. */
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import { fetchSymbols } from '../api.ts';
+import { inFrame } from '../draw.ts';
 import { favourites } from '../market/remembered.ts';
 import { pageBuild } from '../socket.ts';
 import { createStore, type Store } from '../store.ts';
@@ -58,6 +59,7 @@ export function createWallStore(parameters: WallParameters, edge: WatchedEdge): 
         const timer = setInterval(action, ms);
         return () => clearInterval(timer);
       },
+      frame: inFrame,
     },
     now: steadyNow,
     random: () => Math.random(),
