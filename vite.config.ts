@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from 'node:url';
 import { minify } from 'terser';
-import { defineConfig, type Plugin, type UserConfig } from 'vite';
+import { build, defineConfig, type Plugin, type UserConfig } from 'vite';
+import { trimStreams, withoutTables } from './scripts/trim-streams.ts';
 import { trimUplot } from './scripts/trim-uplot.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -37,6 +38,43 @@ const tighten: Plugin = {
   },
 };
 
+/**
+ * Builds client/early.ts, with whatever it needs in it, and puts it into the page itself: a file would come no sooner than
+ * the page's own script. The server allows it by its hash.
+ */
+const earlyScript: Plugin = {
+  name: 'early-script',
+  apply: 'build',
+  transformIndexHtml: {
+    order: 'post',
+    async handler(html) {
+      const built = await build({
+        configFile: false,
+        root: at('client'),
+        logLevel: 'warn',
+        // Of the streams it needs the names and keys alone.
+        plugins: [trimStreams(({ key }) => ({ key: { name: key.name } })), tighten],
+        build: {
+          write: false,
+          target: 'es2022',
+          rolldownOptions: { ...SHARED_IS_PURE, input: at('client/early.ts'), output: { format: 'iife' } },
+        },
+      });
+      const [chunk] = 'output' in built ? built.output : [];
+      if (chunk?.type !== 'chunk') throw new Error('client/early.ts has not become one script');
+      // After the style sheet it would wait for that.
+      const place = '<meta charset="utf-8" />';
+      if (!html.includes(place)) throw new Error(`client/index.html has no ${place} to put the early script behind`);
+      return html.replace(place, () => `${place}\n    <script>${chunk.code.trim()}</script>`);
+    },
+  },
+};
+
+/** shared/ is pure: what the page does not use of it, such as the schemas of what it sends, need not be evaluated. */
+const SHARED_IS_PURE = {
+  treeshake: { moduleSideEffects: [{ test: /\/shared\/\w+\.ts$/, sideEffects: false }] },
+};
+
 /** What a chunk of the bundler is told of a module. */
 interface ModuleGraph {
   getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null;
@@ -62,7 +100,7 @@ function firstView(): (id: string, graph: ModuleGraph) => string | null {
 /** The page. Everything it loads is a file of its own: its content security policy allows nothing inline. */
 const client: UserConfig = {
   root: at('client'),
-  plugins: [plainImports, trimUplot(), tighten],
+  plugins: [plainImports, trimStreams(withoutTables), trimUplot(), tighten, earlyScript],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: at('dist/client'),
@@ -75,9 +113,8 @@ const client: UserConfig = {
       resolveDependencies: (_file, needed, { hostType }) => (hostType === 'js' ? [] : needed),
     },
     chunkSizeWarningLimit: 250,
-    // shared/ is pure: what the page does not use of it, such as the schemas of what it sends, need not be evaluated.
     rolldownOptions: {
-      treeshake: { moduleSideEffects: [{ test: /\/shared\/\w+\.ts$/, sideEffects: false }] },
+      ...SHARED_IS_PURE,
       output: { codeSplitting: { groups: [{ name: firstView() }] } },
     },
   },

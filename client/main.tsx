@@ -2,11 +2,13 @@
 import './style/page.css';
 import './style/page-narrow.css';
 import { render } from 'preact';
+import { STREAM_NAMES } from '../shared/streams.ts';
 import { drawAll } from './draw.ts';
 import { reloadOnceIdle } from './reload.ts';
 import { createPageStore } from './store/page.ts';
 import { followTheme } from './theme.ts';
 import { App } from './ui/app.tsx';
+import { firstColumns } from './ui/columns.ts';
 
 // What goes wrong on the page is told to the server by a part that is fetched when it does; where that fails too, nothing can be told.
 for (const type of ['error', 'unhandledrejection'])
@@ -29,7 +31,14 @@ if (location.pathname.endsWith('/wall')) {
 } else {
   const store = createPageStore();
   followTheme(store.view.theme);
-  // The connection is made while the page is; what it asks for depends on how wide its charts are.
+  for (const name of STREAM_NAMES) store.setChartWidth(name, firstColumns(name));
+  // The first rows do not wait for the next frame: what the browser has to do for it may take long while the page begins.
+  const stop = store.listen(({ type }) => {
+    if (type !== 'snapshot') return;
+    stop();
+    queueMicrotask(drawAll);
+  });
+  // What a script before this one has asked for is here already, or will be while the page is made.
   store.start();
   render(<App store={store} />, root);
   drawAll();

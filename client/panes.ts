@@ -3,7 +3,7 @@ import { Plot, type PlotOptions, type PlotState, type Pointer, type Window } fro
 import { type Drawable, drawNever, drawSoon } from './draw.ts';
 import type { HitTest } from './painters/hit.ts';
 import { labelsWidth, measureAnew } from './painters/labels.ts';
-import { createRoom } from './painters/room.ts';
+import { createRoom, NAMES_FROM_WIDTH } from './painters/room.ts';
 import { type Palette, type Pane, penOf } from './painters/scene.ts';
 
 /** What a chart shows at the moment. */
@@ -21,8 +21,6 @@ export interface PanePointer extends Pointer {
   readonly host: HTMLElement;
 }
 
-/** Below this width of a pane, in CSS pixels, labels carry values only and the names stand in a legend. */
-export const NAMES_FROM_WIDTH = 400;
 /** Labels take at most this share of a pane's width. */
 const MOST_GUTTER = 0.42;
 const GUTTER_STEP = 8;
@@ -37,16 +35,16 @@ const MOST_PASSES = 4;
 export interface PanesOptions {
   /**
    * What to draw on plots of so many pixel columns (device pixels; 0: not known); null for nothing yet. Asked once a frame in which
-   * something has to be drawn, and again where the layout turns out to leave another width.
+   * something has to be drawn, and again where the layout turns out to leave another width. To ask for the columns may have the page laid out.
    */
-  scene(columns: number): Scene | null;
+  scene(columns: () => number): Scene | null;
   /** Finds the row under the pointer; null while that part of the page has not been loaded. */
   hitTest(): HitTest | null;
   onPointer(pointer: PanePointer | null): void;
   /** Called when the labels gain or lose the lines' names; without them a legend has to name the lines. */
   onNames(shown: boolean): void;
   /** Called after every draw with the pixel columns of the widest plot; with what they will be about before there is one. */
-  onColumns(columns: number): void;
+  onColumns(columns: () => number): void;
   /** As of a single plot, for each that is made. */
   readonly onPlot?: PlotOptions['onPlot'];
 }
@@ -93,7 +91,7 @@ export class Panes implements Drawable {
   draw(): void {
     // Labels, axes and columns decide on each other's width; once they have settled a single pass draws it all.
     for (let pass = 0; pass < MOST_PASSES; pass += 1) {
-      const scene = this.#options.scene(this.#columns || this.#guess());
+      const scene = this.#options.scene(() => this.#columns || this.#guess());
       // Another font or size of text: no width is worth keeping.
       if (scene?.palette !== this.#scene?.palette) {
         measureAnew();
@@ -101,14 +99,14 @@ export class Panes implements Drawable {
       }
       this.#scene = scene;
       if (scene === null) {
-        if (this.#columns === 0) this.#options.onColumns(this.#guess());
+        if (this.#columns === 0) this.#options.onColumns(() => this.#guess());
         return;
       }
       if (this.#drawScene(scene)) break;
     }
     if (this.#columns === 0) return;
     // Until the page's font is there, labels have another width; and a page that holds still would not draw again by itself.
-    if (document.fonts.status === 'loaded') this.#options.onColumns(this.#columns);
+    if (document.fonts.status === 'loaded') this.#options.onColumns(() => this.#columns);
     else document.fonts.ready.then(() => drawSoon(this));
   }
 

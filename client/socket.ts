@@ -1,16 +1,12 @@
 /** The thin edge of the feed: the browser's WebSocket, timer and wake-up events, and nothing that decides anything. */
-import { PROTOCOL_VERSION } from '../shared/protocol.ts';
+import { takeEarly, tellEarly } from './feed/early.ts';
+import { feedUrl } from './feed/url.ts';
 import type { Command, FeedEvent } from './feed.ts';
 import { reloadNever, reloadOnceIdle } from './reload.ts';
 import type { FeedEdge } from './store/types.ts';
 
 /** What stands for a socket that could not even be made. */
 const ABNORMAL_CLOSURE = 1006;
-
-/** Address of the feed on the page's own server, which is asked for bundles: a browser pays for each message (F16). */
-export function feedUrl(page: { readonly protocol: string; readonly host: string }): string {
-  return `${page.protocol === 'https:' ? 'wss' : 'ws'}://${page.host}/feed?protocol=${PROTOCOL_VERSION}&bundle=1`;
-}
 
 /** This page's build, as the server wrote it into the page; null where it did not. */
 export function pageBuild(): string | null {
@@ -23,19 +19,25 @@ export function openSocketEdge(hear: (event: FeedEvent) => void): FeedEdge {
   let wake: ReturnType<typeof setTimeout> | undefined;
 
   function connect(number: number): void {
+    const early = takeEarly();
     let socket: WebSocket;
     try {
-      socket = new WebSocket(feedUrl(location));
+      socket = early?.socket ?? new WebSocket(feedUrl(location));
     } catch {
       // A browser that forbids the connection throws; to the feed that is a connection that did not come.
       hear({ type: 'closed', socket: number, code: ABNORMAL_CLOSURE });
       return;
     }
     current = { number, socket };
-    socket.onopen = () => hear({ type: 'opened', socket: number });
-    socket.onclose = ({ code }) => hear({ type: 'closed', socket: number, code });
-    socket.onmessage = ({ data }: MessageEvent<unknown>) =>
-      hear({ type: 'frame', socket: number, text: typeof data === 'string' ? data : null });
+    // One that was given up meanwhile is not heard any more.
+    const listen = (): void => {
+      if (current?.number !== number) return;
+      socket.onopen = () => hear({ type: 'opened', socket: number, ...(early && { asked: early.asked }) });
+      socket.onclose = ({ code }) => hear({ type: 'closed', socket: number, code });
+      socket.onmessage = ({ data }: MessageEvent<unknown>) =>
+        hear({ type: 'frame', socket: number, text: typeof data === 'string' ? data : null });
+    };
+    tellEarly(early?.heard ?? [], (event) => hear({ ...event, socket: number }), listen);
   }
 
   function close(number: number): void {

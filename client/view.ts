@@ -1,6 +1,9 @@
 /** What the visitor chose: symbol, range and zoom live in the URL, so that a link shows the same; the rest is remembered here. */
 import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
-import { RANGE_MS, RANGES, type RangeName, REFRESHES, type RefreshName } from './model.ts';
+import { DEFAULT_RANGE, DEFAULT_SYMBOL, formatQuery, oneOf, othersOf, parseQuery, type Zoom } from './choices.ts';
+import { type RangeName, REFRESHES, type RefreshName } from './model.ts';
+
+export { DEFAULT_SYMBOL, formatQuery, MOST_COMPARED, parseQuery, type Zoom } from './choices.ts';
 
 /** Themes; `system` follows the operating system's. */
 export const THEMES = ['system', 'dark', 'light'] as const;
@@ -9,20 +12,6 @@ export type ThemeName = (typeof THEMES)[number];
 /** Zones that times are shown in. */
 export const ZONES = ['utc', 'local'] as const;
 export type ZoneName = (typeof ZONES)[number];
-
-/** The symbol that a visitor sees who asked for none, where it is listed. */
-export const DEFAULT_SYMBOL = 'BTC/USDT';
-const DEFAULT_RANGE: RangeName = '24h';
-
-/** So many symbols are compared with the chosen one at most: with it four, which a chart can still tell apart. */
-export const MOST_COMPARED = 3;
-
-/** A part of the range, or a stretch of the past, that is shown in its place. */
-export interface Zoom {
-  readonly spanMs: number;
-  /** Where it ends, epoch ms; null: at the present, which it follows. */
-  readonly to: number | null;
-}
 
 /** The browser's parts that the view needs; tests bring their own. */
 export interface ViewEnvironment {
@@ -65,63 +54,6 @@ export interface View {
   offerSymbols(symbols: readonly string[]): void;
   /** Stops listening to navigation. */
   dispose(): void;
-}
-
-/** What a query string asks for; null where it names none, or none that exists. */
-interface Asked {
-  readonly symbol: string | null;
-  readonly compare: readonly string[];
-  readonly range: RangeName | null;
-  readonly zoom: Zoom | null;
-}
-
-/** Reads symbol, range and zoom: `from` and `to` in ISO 8601, or `from=now-900s` for the last 900 seconds. */
-export function parseQuery(query: string): Asked {
-  const parameters = new URLSearchParams(query);
-  const symbol = parameters.get('symbol')?.trim() ?? '';
-  const from = parameters.get('from') ?? '';
-  const to = Date.parse(parameters.get('to') ?? '');
-  const seconds = /^now-(\d+)s$/.exec(from)?.[1];
-  const spanMs = seconds === undefined ? to - Date.parse(from) : Number(seconds) * 1000;
-  return {
-    symbol: symbol === '' ? null : symbol,
-    compare: othersOf(symbol, (parameters.get('compare') ?? '').split(',')),
-    range: oneOf(RANGES, parameters.get('range')),
-    zoom: spanMs > 0 && spanMs <= RANGE_MS['7d'] ? { spanMs, to: seconds === undefined ? to : null } : null,
-  };
-}
-
-/** The query string with the choices set and every other parameter kept; slashes and colons stay readable. */
-export function formatQuery(
-  query: string,
-  symbol: string,
-  range: RangeName,
-  zoom: Zoom | null = null,
-  compare: readonly string[] = [],
-): string {
-  const parameters = new URLSearchParams(query);
-  parameters.set('symbol', symbol);
-  parameters.set('range', range);
-  if (compare.length > 0) parameters.set('compare', compare.join());
-  else parameters.delete('compare');
-  parameters.delete('from');
-  parameters.delete('to');
-  const iso = (time: number): string => new Date(time).toISOString();
-  if (zoom !== null) {
-    const { to, spanMs } = zoom;
-    parameters.set('from', to === null ? `now-${Math.round(spanMs / 1000)}s` : iso(to - spanMs));
-    if (to !== null) parameters.set('to', iso(to));
-  }
-  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
-}
-
-function othersOf(symbol: string, symbols: readonly string[]): readonly string[] {
-  const names = new Set(symbols.map((name) => name.trim()));
-  return [...names].filter((name) => name !== '' && name !== symbol).slice(0, MOST_COMPARED);
-}
-
-function oneOf<const T extends string>(names: readonly T[], text: string | null): T | null {
-  return names.find((name) => name === text) ?? null;
 }
 
 /** Reads the choices from the URL and the storage, and keeps both up to date. */

@@ -53,6 +53,11 @@ const CUTS: readonly (readonly [from: RegExp, to: string])[] = [
   [/self\.addBand = addBand;/, ''],
   [/self\.setBand = setBand;/, ''],
   [/self\.delBand = delBand;/, ''],
+  [/function seriesPointsShow\(self, si\) \{[\s\S]*?\n\}\n/, ''],
+  [/show: seriesPointsShow,/, 'show: false,'],
+  // Padding that is not given.
+  [/function autoPadSide\([\s\S]*?\n\t\}\n/, ''],
+  [/\(opts\.padding \|\| \[autoPadSide[^;]*;/, 'opts.padding.map(p => fnOrSelf(p));'],
   // Faceted charts, the legend and the cursor, all of which `client/chart.ts` leaves off.
   [/if \(cursorOnePt \|\| i > 0\) \{[\s\S]*?points\.pxAlign = s\.pxAlign;\s*\}/, ''],
   [/else if \(s\.show && s\.auto\)\s*accScale\(wsc, psc, s, data\[i\], s\.sorted\);/, ''],

@@ -5,10 +5,10 @@
 import * as z from 'zod/mini';
 import { areRows } from './row-check.ts';
 import { STREAM_NAMES } from './streams.ts';
+import { PROTOCOL_VERSION } from './version.ts';
 
 export * from './requests.ts';
-
-export const PROTOCOL_VERSION = 1;
+export { PROTOCOL_VERSION };
 
 /** Error codes (F11). */
 export const ERROR_CODES = [

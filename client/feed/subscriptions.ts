@@ -8,7 +8,8 @@ import type { Frame, ServerFrame } from '../../shared/protocol.ts';
 import type { StreamName } from '../../shared/streams.ts';
 import { encodeClientFrame } from './frames.ts';
 import { chainsOf, idOf, matches, type Phase, sameWant } from './phase.ts';
-import type { Scene, Want } from './types.ts';
+import { subscription } from './subscription.ts';
+import type { Asked, Scene, Want } from './types.ts';
 
 interface Entry {
   want: Want;
@@ -32,18 +33,26 @@ export type SubscriptionFrame = Extract<
 export class Subscriptions {
   readonly #entries = new Map<StreamName, Entry>();
   readonly #socket: number;
+  readonly #asked: Asked;
   /** When the frames of the last second were sent, oldest first. */
   #sent: number[] = [];
 
-  constructor(socket: number) {
+  /** @param asked what the connection was asked for before the page was there to ask. */
+  constructor(socket: number, asked: Asked = new Map()) {
     this.#socket = socket;
+    this.#asked = asked;
   }
 
   /** Wants a stream's rows; replaces what was wanted of that stream before. */
   want(want: Want, scene: Scene): void {
     const entry = this.#entries.get(want.stream);
     if (entry === undefined) {
-      this.#entries.set(want.stream, { want, phase: { name: 'queued', at: scene.now, drop: null }, attempt: 0 });
+      const early = this.#asked.get(want.stream);
+      const phase: Phase =
+        early !== undefined && sameWant(early.want, want)
+          ? { name: 'asked', id: early.id }
+          : { name: 'queued', at: scene.now, drop: early?.id ?? null };
+      this.#entries.set(want.stream, { want, phase, attempt: 0 });
     } else if (!sameWant(entry.want, want)) {
       entry.want = want;
       entry.attempt = 0;
@@ -71,14 +80,8 @@ export class Subscriptions {
       if (phase.name === 'queued' && phase.drop !== null) this.#send({ type: 'unsubscribe', id: phase.drop }, scene);
       const id = scene.nextId(want.stream);
       entry.phase = phase.name === 'off' ? { ...phase, asking: id } : { name: 'asked', id };
-      const { stream, range, points, bucketMs } = want;
-      const keys = want.keys === null ? {} : { keys: [...want.keys] };
-      const cursor = scene.cursors.since(stream, scene.now);
-      const since = cursor === null ? {} : { since: cursor };
-      this.#send(
-        { type: 'subscribe', id, stream, ...keys, range, points, bucket_ms: bucketMs, detail: 'values', ...since },
-        scene,
-      );
+      const cursor = scene.cursors.since(want.stream, scene.now);
+      this.#send({ ...subscription(id, want), ...(cursor === null ? {} : { since: cursor }) }, scene);
     }
   }
 

@@ -83,7 +83,8 @@ export const TRANSITIONS: { readonly [S in StateName]: Row<S> } = {
     },
     want: stay,
     resync: forget,
-    opened: stay,
+    opened: (state, { socket, asked }) =>
+      socket === state.socket && asked !== undefined ? { ...state, asked } : state,
     closed: (state, event, scene) => (event.socket === state.socket ? retry(state.attempt, event.code, scene) : state),
     frame: greet,
     tick: (state, _event, scene) => {
@@ -162,7 +163,7 @@ function greet(state: State<'connecting'>, event: FeedEvent<'frame'>, scene: Sce
   }
   scene.emit({ type: 'hello', frame });
   scene.noteBuild(frame.build);
-  const subscriptions = new Subscriptions(state.socket);
+  const subscriptions = new Subscriptions(state.socket, state.asked);
   const link: Link = {
     socket: state.socket,
     attempt: state.attempt,

@@ -17,6 +17,9 @@ export interface Want {
   readonly points?: number;
 }
 
+/** What a connection was asked for before the machine was there: the id of each stream's subscription, and what it is to bring. */
+export type Asked = ReadonlyMap<StreamName, { readonly id: string; readonly want: Want }>;
+
 /** Everything that can happen to the feed: what each event carries. `socket` is the number that the `connect` command gave. */
 export interface Events {
   start: Empty;
@@ -24,7 +27,7 @@ export interface Events {
   want: { readonly want: Want };
   /** What is held of a stream is not to be trusted: its history is to be had anew. */
   resync: { readonly stream: StreamName };
-  opened: { readonly socket: number };
+  opened: { readonly socket: number; readonly asked?: Asked };
   closed: { readonly socket: number; readonly code: number };
   /** One message; null where it was not text. */
   frame: { readonly socket: number; readonly text: string | null };
@@ -96,7 +99,12 @@ export interface States {
     readonly notBefore: number;
   };
   /** A socket is being opened, or is open and has not said `hello`; given up at `deadline`. */
-  connecting: { readonly attempt: number; readonly socket: number; readonly deadline: number };
+  connecting: {
+    readonly attempt: number;
+    readonly socket: number;
+    readonly deadline: number;
+    readonly asked?: Asked;
+  };
   syncing: { readonly link: Link };
   live: { readonly link: Link };
   stale: { readonly link: Link; readonly cause: StaleCause };

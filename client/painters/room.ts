@@ -1,5 +1,8 @@
 /** How much room is had for what changes its width all the time: another width of a plot is another history to load. */
 
+/** Below this width of a pane, in CSS pixels, labels carry values only and the names stand in a legend. */
+export const NAMES_FROM_WIDTH = 400;
+
 /** Who needs less than before by no more than this, in CSS pixels, keeps what was had. */
 const SLACK = 24;
 /** For so long (ms); then only what was needed meanwhile is kept, so that a page comes to look as one that is opened anew. */

@@ -7,6 +7,7 @@ import type { ChartState } from '../model.ts';
 import { RECIPES } from '../recipes.ts';
 import type { Store } from '../store.ts';
 import { palette } from '../theme.ts';
+import { firstColumns } from './columns.ts';
 import { type ChartController, createController } from './controller.ts';
 import { extras, fetchExtras } from './later.tsx';
 import type { PaneLayout } from './layout.ts';
@@ -19,7 +20,7 @@ interface ChartPanelProps {
 
 export function ChartPanel({ store, stream }: ChartPanelProps) {
   const recipe = RECIPES[stream];
-  const controller = useMemo(() => createController(store, stream), [store, stream]);
+  const controller = useMemo(() => createController(store, stream, firstColumns(stream)), [store, stream]);
   const root = useRef<HTMLElement>(null);
   const state = useComputed(() => store.stream(stream).value.state);
   useEffect(() => {

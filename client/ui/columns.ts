@@ -1,8 +1,10 @@
 /**
- * Remembers how many pixel columns a chart's plot had in a window of this size, so that the next visit asks for the right
- * history at once: the width of the labels beside a plot is only known when there are rows.
+ * How many pixel columns a chart's plot will have, before there is a plot: the page's history is asked for in columns. The
+ * width of the labels beside a plot is only known when there are rows, so that it is remembered from visit to visit.
  */
+
 import type { StreamName } from '../../shared/streams.ts';
+import type {} from '../feed/early.ts';
 
 const keyOf = (name: StreamName): string => `alphapulse.columns.${name}.${innerWidth}x${devicePixelRatio}`;
 
@@ -23,4 +25,9 @@ export function rememberColumns(name: StreamName, columns: number): void {
   } catch {
     // As above.
   }
+}
+
+/** For how many columns a stream's history is to be asked first; 0 where neither the last visit nor a guess tells. */
+export function firstColumns(name: StreamName): number {
+  return recallColumns(name) || (window.earlyFeed?.columns.get(name) ?? 0);
 }

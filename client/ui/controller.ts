@@ -95,8 +95,12 @@ function zoomed(store: Store, view: StreamView, { spanMs, to }: Zoom, columns: n
   return { view: to === null ? until(finest, span.to) : { ...finest }, span, ahead };
 }
 
-/** Makes a chart's controller; it draws until it is destroyed. */
-export function createController(store: Store, name: StreamName): ChartController {
+/**
+ * Makes a chart's controller; it draws until it is destroyed.
+ *
+ * @param known pixel columns that the chart's history was asked for; 0 where that waits for its first layout.
+ */
+export function createController(store: Store, name: StreamName, known: number): ChartController {
   const recipe = RECIPES[name];
   const source = store.stream(name);
   const variant = signal(recipe.variants[0]?.id ?? '');
@@ -106,9 +110,9 @@ export function createController(store: Store, name: StreamName): ChartControlle
   const layout = signal<ChartLayout>(
     layoutOf(recipe.picture(first.view, contextOf(store, first.view, variant.peek(), first.span))),
   );
-  /** Pixel columns that history is asked for; 0 where that is not known before the first layout. */
   let remembered = recallColumns(name);
-  let asked = remembered;
+  /** Pixel columns that history is asked for; 0 where that is not known before the first layout. */
+  let asked = known;
   if (asked > 0) store.setChartWidth(name, asked);
   let drawn = { version: -1, from: 0, until: 0 };
   let cached: { readonly key: string; readonly picture: Picture } | null = null;
@@ -132,14 +136,15 @@ export function createController(store: Store, name: StreamName): ChartControlle
     return from === null ? [] : [{ from: from + ahead, to }];
   }
 
-  function scene(columns: number): Scene | null {
+  function scene(columnsNow: () => number): Scene | null {
     const colours = palette.peek();
-    if (colours === null) return null;
+    const { state: stateNow, channels } = source.peek();
+    // While nothing has come there is nothing to be seen, and nothing to be laid out for it.
+    if (colours === null || (stateNow === 'loading' && channels.length === 0)) return null;
+    const columns = columnsNow();
     // Which panes there are to be, the rows of the whole range tell.
     const now = framed(store, source.peek(), columns === 0 ? undefined : columns);
     const { view, span, ahead } = now;
-    // Nothing of it would be seen.
-    if (view.state === 'loading' && view.channels.length === 0) return null;
     // The next column begins at the window's end.
     drawn = { version: source.peek().version, from: span.to - span.bucketMs - ahead, until: span.to - ahead };
     // What is past does not move.
@@ -176,11 +181,12 @@ export function createController(store: Store, name: StreamName): ChartControlle
     onNames: (shown) => {
       named.value = shown;
     },
-    onColumns: (columns) => {
-      if (columns === 0) return;
+    onColumns: (columnsNow) => {
       const isSettled = source.peek().channels.length > 0;
       // Without rows there are no labels, and the plot is wider than it will be.
       if (asked > 0 && !isSettled) return;
+      const columns = columnsNow();
+      if (columns === 0) return;
       if (columns !== asked) store.setChartWidth(name, columns);
       asked = columns;
       if (!isSettled || columns === remembered) return;

@@ -5,6 +5,7 @@ import type { StreamName } from '../../shared/streams.ts';
 import { age } from '../format.ts';
 import { RECIPES } from '../recipes.ts';
 import { palette } from '../theme.ts';
+import { recallColumns } from '../ui/columns.ts';
 import { type ChartController, createController } from '../ui/controller.ts';
 import type { PaneLayout } from '../ui/layout.ts';
 import { HeatLegend, Legend } from '../ui/legend.tsx';
@@ -20,7 +21,7 @@ interface PanelProps {
 export function WallPanel({ stage, stream, onHeight }: PanelProps) {
   const { store } = stage;
   const recipe = RECIPES[stream];
-  const controller = useMemo(() => createController(store, stream), [store, stream]);
+  const controller = useMemo(() => createController(store, stream, recallColumns(stream)), [store, stream]);
   const panesElement = useRef<HTMLDivElement>(null);
   const state = useComputed(() => store.stream(stream).value.state);
   useEffect(() => () => controller.destroy(), [controller]);

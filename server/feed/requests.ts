@@ -222,10 +222,25 @@ function parseHistory(
 }
 
 /**
- * The subscriptions of a query string: `streams`, `keys`, `range`, `points`, `detail`, `since` (F2). Each has its stream's
- * name for an id.
+ * The subscriptions of a query string: `streams`, `keys`, `range`, `points`, `detail`, `since` (F2), each with its stream's
+ * name for an id; and subscribe frames as they are, one a `subscribe`, so that whoever wants each stream in another way need
+ * not wait for the connection to be open.
  */
 export function parseQuery(query: URLSearchParams, limits: FeedLimits): (SubscriptionRequest | Refusal)[] {
+  const frames = query.getAll('subscribe');
+  if (frames.length > limits.subscriptions)
+    return [refuse('limit', `${frames.length} subscriptions; at most ${limits.subscriptions} a connection`, undefined)];
+  return [...parseStreams(query, limits), ...frames.map((text) => parseQueryFrame(text, limits))];
+}
+
+function parseQueryFrame(text: string, limits: FeedLimits): SubscriptionRequest | Refusal {
+  const parsed = parseClientFrame(text, limits);
+  if ('refused' in parsed) return parsed;
+  if (parsed.type === 'subscribe') return parsed.request;
+  return refuse('bad_frame', `type ${shown(parsed.type)} in the query string; accepted: subscribe`, parsed.id);
+}
+
+function parseStreams(query: URLSearchParams, limits: FeedLimits): (SubscriptionRequest | Refusal)[] {
   const listed = (name: string): string[] => (query.get(name) ?? '').split(',').filter((part) => part !== '');
   const keys = listed('keys');
   const streams = listed('streams');

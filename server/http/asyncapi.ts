@@ -194,6 +194,7 @@ function querySchema(subscribe: Json): Json {
       points,
       detail,
       since,
+      subscribe: { type: 'string', description: 'A subscribe frame as it would be sent, in JSON; any number of them.' },
       protocol: { type: 'string', const: String(PROTOCOL_VERSION), description: 'The version that the client speaks.' },
       token: { type: 'string', description: 'A token, where the client cannot send headers.' },
       bundle: { type: 'string', const: '1', description: 'Several frames may come as one message, a `bundle` (F16).' },

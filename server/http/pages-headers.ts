@@ -1,11 +1,11 @@
 /** Headers that keep a page to itself, and the check that keeps pages of other sites from reaching a server on this machine. */
 import { isIPv4 } from 'node:net';
 import helmet from '@fastify/helmet';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Problem } from './problem.ts';
 import { shown } from './validation.ts';
 
-/** Nothing inline, nothing from elsewhere. Scripts set styles through the object model, which needs no exception. */
+/** Nothing inline (but what `allowScripts` adds), nothing from elsewhere. Scripts set styles through the object model, which needs no exception. */
 const CONTENT_SECURITY_POLICY = {
   defaultSrc: ["'none'"],
   scriptSrc: ["'self'"],
@@ -54,6 +54,15 @@ export async function installSecurityHeaders(app: FastifyInstance): Promise<void
     reply.header('permissions-policy', PERMISSIONS_POLICY);
     if (request.protocol === 'https') reply.header('strict-transport-security', STRICT_TRANSPORT);
   });
+}
+
+/** Allows scripts that stand in this answer itself, and no others, by their hashes (`'sha256-...'`). */
+export function allowScripts(reply: FastifyReply, hashes: readonly string[]): void {
+  const policy = String(reply.getHeader('content-security-policy'));
+  const own = "script-src 'self'";
+  if (!policy.includes(own))
+    throw new Error(`the content security policy "${policy}" has no "${own}" to add scripts to`);
+  reply.header('content-security-policy', policy.replace(own, [own, ...hashes].join(' ')));
 }
 
 /** Whether a Host header names this machine to itself. The port does not matter. */

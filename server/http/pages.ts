@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyPluginAsync } from 'fastify';
 import { errorCode } from '../db/queryable.ts';
+import { allowScripts } from './pages-headers.ts';
 
 /** Where the built page lies. */
 export interface PagesDeps {
@@ -60,9 +61,11 @@ export const pageRoutes: FastifyPluginAsync<PagesDeps> = async (app, { clientDir
   });
   const etag = `"${build}"`;
   const page = withBuildId(readFileSync(join(clientDir, INDEX), 'utf8'), build);
+  const hashes = inlineHashes(page);
   for (const path of PAGES) {
     app.get(path, async (request, reply) => {
       reply.headers({ 'cache-control': 'no-cache', etag });
+      allowScripts(reply, hashes);
       if (request.headers['if-none-match'] === etag) return reply.code(304).send();
       return reply.type('text/html; charset=utf-8').send(page);
     });
@@ -72,4 +75,14 @@ export const pageRoutes: FastifyPluginAsync<PagesDeps> = async (app, { clientDir
 /** The page with the name of its build in it, which it holds against the one that the feed's hello names. */
 function withBuildId(html: string, build: string): string {
   return html.replace('<head>', `<head>\n    <meta name="build" content="${build}" />`);
+}
+
+/** The hashes of the scripts that stand in the page itself, as a content security policy writes them. */
+function inlineHashes(html: string): readonly string[] {
+  return [...html.matchAll(/<script>(.*?)<\/script>/gs)].map(
+    ([, code]) =>
+      `'sha256-${createHash('sha256')
+        .update(code ?? '')
+        .digest('base64')}'`,
+  );
 }

@@ -63,10 +63,13 @@ async function open(context: BrowserContext): Promise<{ page: Page; talk: Talk }
   const page = await context.newPage();
   const talk: Talk = { asked: [], heartbeats: 0 };
   page.on('websocket', (socket) => {
-    socket.on('framesent', ({ payload }) => {
-      const { type, stream, points, bucket_ms: bucketMs } = JSON.parse(String(payload));
+    const note = (frame: string): void => {
+      const { type, stream, points, bucket_ms: bucketMs } = JSON.parse(frame);
       if (type === 'subscribe') talk.asked.push({ stream, points, bucketMs });
-    });
+    };
+    // What is wanted at first stands in the address.
+    for (const frame of new URL(socket.url()).searchParams.getAll('subscribe')) note(frame);
+    socket.on('framesent', ({ payload }) => note(String(payload)));
     socket.on('framereceived', ({ payload }) => {
       if (String(payload).startsWith('{"type":"heartbeat"')) talk.heartbeats += 1;
     });
@@ -137,6 +140,50 @@ describe.each([1, 2])('at %i device pixels a pixel', (deviceScaleFactor) => {
       await context.close();
     }
   }, 120_000);
+});
+
+describe('before its script has come', () => {
+  it('the page has asked for what it will want, and is answered; the script asks for nothing again', async () => {
+    const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } });
+    try {
+      const before = await open(context);
+      await settle(before.page, before.talk);
+      await before.page.close();
+      const page = await context.newPage();
+      const talk = { urls: [] as string[], sent: [] as string[], received: [] as string[] };
+      let letCome: () => void = () => undefined;
+      const mayCome = new Promise<void>((resolve) => {
+        letCome = resolve;
+      });
+      await page.route('**/assets/first-*.js', async (route) => {
+        await mayCome;
+        await route.continue();
+      });
+      page.on('websocket', (socket) => {
+        talk.urls.push(socket.url());
+        socket.on('framesent', ({ payload }) => talk.sent.push(String(payload)));
+        socket.on('framereceived', ({ payload }) => talk.received.push(String(payload)));
+      });
+      await page.goto(`${dashboard.url}/?symbol=BTC/USDT&range=24h`, { waitUntil: 'commit' });
+      const synced = (): number => talk.received.filter((frame) => frame.startsWith('{"type":"synced"')).length;
+      await expect.poll(synced).toBe(STREAM_NAMES.length);
+      expect(await page.locator('[data-stream]').count()).toBe(0);
+      // Rows that come meanwhile are not lost.
+      await writer.query(
+        `insert into system_metrics ("timestamp", metric_name, metric_value, metric_unit) values (now(), 'cpu', 77.25, '%')`,
+      );
+      await expect.poll(() => talk.received.some((frame) => frame.includes('77.25'))).toBe(true);
+      letCome();
+      for (const stream of STREAM_NAMES)
+        await page.waitForSelector(`[data-stream="${stream}"]:is([data-state="live"], [data-state="stale"])`);
+      await expect.poll(() => page.locator('[data-card="system_metrics"]').textContent()).toContain('77');
+      await page.waitForSelector('html[data-feed="live"]', { state: 'attached' });
+      expect(talk.urls).toHaveLength(1);
+      expect(talk.sent.filter((frame) => frame.includes('subscribe'))).toEqual([]);
+    } finally {
+      await context.close();
+    }
+  });
 });
 
 describe('labels that grow and shrink with every row', () => {

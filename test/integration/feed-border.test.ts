@@ -159,6 +159,25 @@ describe('frames that are none', () => {
     await feed.close();
   });
 
+  it('F10 F11 a query string that has something else than subscribe frames, or too many, is refused', async () => {
+    const asking = (texts: readonly string[]): string =>
+      `${dashboard.feedUrl}?${texts.map((text) => `subscribe=${encodeURIComponent(text)}`).join('&')}`;
+    const feed = await FeedSocket.open(
+      asking(['{"type":"unsubscribe","id":"u"}', '{"type":"subscribe","id":"s"}', 'x']),
+    );
+    await feed.until(() => feed.of('error').length === 3);
+    expect(feed.of('error')).toMatchObject([
+      { id: 'u', code: 'bad_frame', message: expect.stringContaining('"unsubscribe" in the query string') },
+      { id: 's', code: 'bad_frame', message: expect.stringContaining('stream') },
+      { code: 'bad_frame', message: expect.stringContaining('"x" is not JSON') },
+    ]);
+    await feed.close();
+    const many = await FeedSocket.open(asking(Array.from({ length: 80 }, () => '{}')));
+    await many.until(() => many.of('error').length > 0);
+    expect(many.of('error')).toMatchObject([{ code: 'limit', message: expect.stringContaining('80 subscriptions') }]);
+    await many.close();
+  });
+
   it('F12 invalid UTF-8 and frames of more than a mebibyte close with the codes of WebSocket itself', async () => {
     const broken = await FeedSocket.open(dashboard.feedUrl);
     broken.socket.send(Buffer.from([0xff, 0xfe, 0xfd]), { binary: false });

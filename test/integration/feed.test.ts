@@ -107,6 +107,31 @@ describe('the feed on a real database', () => {
     await feed.close();
   });
 
+  it('F2 a query string may have whole subscribe frames, each with its own id, history and detail', async () => {
+    await insert(writer, 'BTC/USDT');
+    const frames = [
+      { type: 'subscribe', id: 'a.0', stream: 'funding_rates', keys: ['BTC/USDT'], range: '1h', detail: 'values' },
+      { type: 'subscribe', id: 'b.0', stream: 'system_metrics', range: '24h', points: 100 },
+    ];
+    const query = frames.map((frame) => `subscribe=${encodeURIComponent(JSON.stringify(frame))}`).join('&');
+    const feed = await FeedSocket.open(`${dashboard.feedUrl}?protocol=1&${query}`);
+    await feed.until(() => feed.of('synced').length === 2);
+    expect(feed.frames[0]?.type).toBe('hello');
+    expect(
+      feed
+        .of('subscribed')
+        .map(({ id, stream, keys }) => ({ id, stream, keys }))
+        .sort((a, b) => a.id.localeCompare(b.id)),
+    ).toEqual([
+      { id: 'a.0', stream: 'funding_rates', keys: ['BTC/USDT'] },
+      { id: 'b.0', stream: 'system_metrics', keys: null },
+    ]);
+    const second = await insert(writer, 'BTC/USDT');
+    await feed.until(() => feed.deltaIds().length > 0);
+    expect(feed.deltaIds()).toEqual([second]);
+    await feed.close();
+  });
+
   it('F4 a transaction held open while later ones commit loses and doubles nothing', async () => {
     const feed = await FeedSocket.open(dashboard.feedUrl);
     await feed.subscribe({ id: 'a', stream: 'funding_rates' });

@@ -173,6 +173,7 @@ test('the query string has the parameters that the feed reads, and the limits ar
     'points',
     'detail',
     'since',
+    'subscribe',
     'protocol',
     'token',
     'bundle',

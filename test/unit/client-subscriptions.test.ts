@@ -1,7 +1,7 @@
 /** The client's subscriptions and its view of the server's clock, case by case. */
 import { describe, expect, test } from 'vitest';
 import { ServerClock } from '../../client/feed/clock.ts';
-import type { Effect } from '../../client/feed.ts';
+import { type Effect, Feed, type Want } from '../../client/feed.ts';
 import { BACKOFF_MOST_MS } from '../../shared/backoff.ts';
 import { FeedWorld, liveWorld, settle, WANT } from '../support/client-feed-model.ts';
 
@@ -27,6 +27,52 @@ describe('subscriptions', () => {
         detail: 'values',
       },
     ]);
+  });
+
+  describe('a connection that was asked before the machine was there', () => {
+    const hello = JSON.stringify({
+      type: 'hello',
+      protocol: 1,
+      version: '1',
+      build: '',
+      epoch: '',
+      time: 1,
+      heartbeat_ms: 1000,
+      tick_ms: 1000,
+      demo: false,
+      streams: [],
+    });
+    const greeted = (early: Want): { feed: Feed; effects: Effect[] } => {
+      const feed = new Feed(middle, null);
+      feed.handle({ type: 'want', want: WANT }, 0);
+      feed.handle({ type: 'start' }, 0);
+      const asked = new Map([[early.stream, { id: 'early.0', want: early }]]);
+      feed.handle({ type: 'opened', socket: 1, asked }, 0);
+      return { feed, effects: feed.handle({ type: 'frame', socket: 1, text: hello }, 0) };
+    };
+
+    test('is asked for nothing again where that is what is wanted', () => {
+      const { feed, effects } = greeted({ ...WANT });
+      expect(sends(effects)).toEqual([]);
+      const subscribed = {
+        type: 'subscribed',
+        id: 'early.0',
+        stream: WANT.stream,
+        keys: WANT.keys,
+        cursor: 'c',
+        resumed: false,
+      };
+      feed.handle({ type: 'frame', socket: 1, text: JSON.stringify(subscribed) }, 1);
+      expect(feed.phase(WANT.stream)).toMatchObject({ name: 'receiving', id: 'early.0' });
+    });
+
+    test('has another subscription put in its place where something else is wanted', () => {
+      const { effects } = greeted({ ...WANT, points: 600, bucketMs: 150_000 });
+      expect(sends(effects)).toMatchObject([
+        { type: 'unsubscribe', id: 'early.0' },
+        { type: 'subscribe', id: 'funding_rates.1', points: WANT.points },
+      ]);
+    });
   });
 
   test('the same want again asks for nothing', () => {
