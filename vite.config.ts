@@ -7,6 +7,7 @@ import { minify } from 'terser';
 import { build, defineConfig, type Plugin, type UserConfig } from 'vite';
 import { trimStreams, withoutTables } from './scripts/trim-streams.ts';
 import { trimUplot } from './scripts/trim-uplot.ts';
+import { trimZod } from './scripts/trim-zod.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -100,7 +101,7 @@ function firstView(): (id: string, graph: ModuleGraph) => string | null {
 /** The page. Everything it loads is a file of its own: its content security policy allows nothing inline. */
 const client: UserConfig = {
   root: at('client'),
-  plugins: [plainImports, trimStreams(withoutTables), trimUplot(), tighten, earlyScript],
+  plugins: [plainImports, trimStreams(withoutTables), trimUplot(), trimZod(), tighten, earlyScript],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: at('dist/client'),
