@@ -138,7 +138,8 @@ describe('a page that is signed in', () => {
     await visit({}, async (page, asked) => {
       await page.goto(`${server.url}/?symbol=BTC/USDT&token=${SECRET}`);
       await untilLive(page);
-      expect(page.url()).toBe(`${server.url}/?symbol=BTC%2FUSDT`);
+      // What comes later writes the address anew, in its own spelling.
+      expect(decodeURIComponent(page.url())).toBe(`${server.url}/?symbol=BTC/USDT`);
       // Parts that load when they are asked for.
       for (const key of ['o', 'Escape', 'a', 'Escape', 'l', 'Escape', 'i', 'Escape', '?', 'Escape'])
         await page.keyboard.press(key);
