@@ -276,7 +276,7 @@ publish(
 
 ## Script of the first view
 
-What the page's entry imports statically, after \`gzip -9\`: ${first} bytes; at most 60,000 are asked for.
+What stands in the page itself, and what its entry imports statically, after \`gzip -9\`: ${first} bytes; at most 60,000 are asked for.
 
 ${table(
   ['file', 'bytes', 'gzip', 'when'],
@@ -296,7 +296,7 @@ ${table(
 ms from the navigation to the mark \`first-chart\`, which each page sets when its first chart with data has been drawn; medians of ${loads} visits, taken
 in turns. A first visit has an empty cache. The bare pages are HTML, uPlot's own script and style sheet, and a script of a few lines that draws
 five charts of ${points} points in all: those that the dashboard's server answers for these charts in ${COLUMNS} columns, with the lines of each chart joined
-beforehand. "Fetched" asks for them as JSON once it runs; the other has them in its HTML. The dashboard sends its script, opens its feed, has the
+beforehand. "Fetched" asks for them as JSON once it runs; the other has them in its HTML. The dashboard opens its feed, sends its script, has the
 history read and reduced by the server, and draws ten plots with their labels. At most 1.2 times the bare page is asked for.
 
 ${charted}
