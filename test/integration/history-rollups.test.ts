@@ -72,7 +72,12 @@ async function compare(stream: StreamDeclaration, { until, ...asked }: Asked): P
     const bucketMs =
       'points' in asked.resolution ? bucketFor(rangeMs, asked.resolution.points) : asked.resolution.bucketMs;
     const lines = plain.flatMap(({ key, lines: own }) => own.map(({ name }) => ({ key, series: name })));
-    const packs = await readLinePacks(client, stream, { lines, from: request.now - rangeMs, to: request.now, bucketMs });
+    const packs = await readLinePacks(client, stream, {
+      lines,
+      from: request.now - rangeMs,
+      to: request.now,
+      bucketMs,
+    });
     return packs.reduce((sum, { hours }) => sum + hours.size, 0);
   } finally {
     await client.query('rollback');
