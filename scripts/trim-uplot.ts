@@ -13,6 +13,8 @@ const CUTS: readonly (readonly [from: RegExp, to: string])[] = [
   [/const linearPath = linear\(\) *;/, 'const linearPath = null;'],
   [/const pointsPath = points\(\) *;/, 'const pointsPath = null;'],
   // Time scales.
+  [/const _tzDate {2}= [^;]*;/, ''],
+  [/const _fmtDate = [^;]*;/, ''],
   [/const _timeAxisSplits = [^;]*;/, 'const _timeAxisSplits = null;'],
   [/const _timeAxisVals {3}= [^;]*;/, 'const _timeAxisVals = null;'],
   [/const _timeSeriesVal {2}= [^;]*;/, 'const _timeSeriesVal = null;'],
@@ -45,6 +47,11 @@ const CUTS: readonly (readonly [from: RegExp, to: string])[] = [
   [/if \(isArr\(axis\.incrs\)\) \{[\s\S]*?\n\t\t\t\}\n/, ''],
   [/axis\.splits = fnOrSelf\(axis\.splits \|\| [^;]*;/, 'axis.splits = fnOrSelf(axis.splits);'],
   [/if \(axis\.label != null\) \{[\s\S]*?ctx\.restore\(\);\s*\}/, ''],
+  // Labels that lie aslant, and those of several lines.
+  [/let angle = [^;]*;/, 'const angle = 0;'],
+  [/axis\.rotate = fnOrSelf\(axis\.rotate\);/, ''],
+  [/axis\._rotate = side == 2 \? [^;]*;/, ''],
+  [/val\.indexOf\("\\n"\) == -1 \? \[val\] : val\.split\(\/\\n\/gm\)/, '[val]'],
   // Series: the painters draw.
   [/function drawSeries\(\) \{[\s\S]*?\n\t\}\n/, 'function drawSeries() {}\n'],
   [/self\.addSeries = addSeries;/, ''],
