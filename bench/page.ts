@@ -13,7 +13,7 @@ import { migrate } from '../server/db/migrate.ts';
 import { launchBrowser, openPage } from '../test/support/browser.ts';
 import { startServer } from '../test/support/server.ts';
 import { builtFiles } from './page/first-view.ts';
-import { type FloorChart, pointsOf, startFloorPages } from './page/floor-pages.ts';
+import { COLUMNS, type FloorChart, pointsOf, startFloorPages } from './page/floor-pages.ts';
 import { clockOffset, installProbe, labelAfter, takePaints, watchLabel } from './page/painted.ts';
 import { insertTracer, LineWriters, PARTS, SYMBOL, seedDay, TRACER, type Written } from './page/workload.ts';
 import { startProduct } from './support/measured-process.ts';
@@ -37,9 +37,6 @@ const MOST_WAIT_MS = 60_000;
 const FAST = 200;
 const USUAL = 10;
 const ROUNDS = 2;
-/** As many pixel columns as the widest chart has at 1440 x 900. */
-const COLUMNS = 800;
-
 const server = await startServer({ settings: { synchronous_commit: 'on' } });
 await migrate({ connection: server.config, report: () => undefined });
 const admin = new pg.Client(server.config);
@@ -94,15 +91,21 @@ const quantiles = (all: readonly number[]): string[] => [0.5, 0.99].map((q) => m
 const median = (all: readonly number[]): number => quantile(sorted(all), 0.5);
 
 async function firstChartPart(): Promise<string> {
-  const kinds = { dashboard: address, fetched: `${floor.origin}/fetched`, inline: `${floor.origin}/inline` };
+  const kinds = {
+    dashboard: address,
+    fed: `${floor.origin}/fed`,
+    fetched: `${floor.origin}/fetched`,
+    inline: `${floor.origin}/inline`,
+  };
   const all: Record<keyof typeof kinds, { first: number[]; second: number[] }> = {
     dashboard: { first: [], second: [] },
+    fed: { first: [], second: [] },
     fetched: { first: [], second: [] },
     inline: { first: [], second: [] },
   };
   // Of each one to begin with, which warms what is the browser's and the servers' own.
   for (let turn = -1; turn < loads; turn += 1) {
-    for (const kind of ['dashboard', 'fetched', 'inline'] as const) {
+    for (const kind of ['dashboard', 'fed', 'fetched', 'inline'] as const) {
       const { first, second } = await firstChart(kinds[kind]);
       if (turn < 0) continue;
       all[kind].first.push(first);
@@ -111,10 +114,11 @@ async function firstChartPart(): Promise<string> {
   }
   const names = {
     dashboard: 'the dashboard',
+    fed: 'bare uPlot, history from the feed',
     fetched: 'bare uPlot, points fetched',
     inline: 'bare uPlot, points in the page',
   };
-  const rows = (['dashboard', 'fetched', 'inline'] as const).map((kind) => {
+  const rows = (['dashboard', 'fed', 'fetched', 'inline'] as const).map((kind) => {
     const { first, second } = all[kind];
     const ratio = (visit: 'first' | 'second'): string =>
       (median(all.dashboard[visit]) / median(all[kind][visit])).toFixed(2);
@@ -194,10 +198,31 @@ async function paintedPart(): Promise<string> {
     [
       ['newest row of each line in the pictures', all.length, missed, ...quantiles(committed), ...quantiles(sent)],
       ['pixels of a label', tracers.sent.length, 0, ...quantiles(tracers.committed), ...quantiles(tracers.sent)],
+      await paintedFloor(),
     ],
   )}
 
 ${rate} rows/s were written of the ${FAST * PARTS.length} that were to be. The two clocks agree within ${ms(Math.max(before.within, after.within), 2)} ms, and drifted by ${ms(drift, 2)} ms.`;
+}
+
+/** The same of a page that writes a text for each line, and draws nothing. */
+async function paintedFloor(): Promise<(string | number)[]> {
+  floor.show(charts);
+  const { page, close } = await openPage(browser);
+  await page.goto(`${floor.origin}/texts`);
+  await page.waitForFunction(() => Reflect.has(window, 'benchPaints'), null, { timeout: MOST_WAIT_MS });
+  const { offset } = await clockOffset(page);
+  const written = await writers.during(FAST, () => pass(seconds * 1000));
+  await pass(1000);
+  const { committed, sent, missed } = journeys(written, await takePaints(page), offset);
+  await close();
+  return [
+    'floor: a page that writes a text for each line',
+    written.length,
+    missed,
+    ...quantiles(committed),
+    ...quantiles(sent),
+  ];
 }
 
 interface Stretch extends BusyShare {
@@ -296,7 +321,8 @@ ${table(
 ms from the navigation to the mark \`first-chart\`, which each page sets when its first chart with data has been drawn; medians of ${loads} visits, taken
 in turns. A first visit has an empty cache. The bare pages are HTML, uPlot's own script and style sheet, and a script of a few lines that draws
 five charts of ${points} points in all: those that the dashboard's server answers for these charts in ${COLUMNS} columns, with the lines of each chart joined
-beforehand. "Fetched" asks for them as JSON once it runs; the other has them in its HTML. The dashboard opens its feed, sends its script, has the
+beforehand. "Fetched" asks for them as JSON once it runs, "in the page" has them in its HTML; "from the feed" asks the dashboard's server for the history, as
+the dashboard does, and joins and draws what comes. The dashboard opens its feed, sends its script, has the
 history read and reduced by the server, and draws ten plots with their labels. At most 1.2 times the bare page is asked for.
 
 ${charted}
@@ -305,7 +331,8 @@ ${charted}
 
 ms from the answer to a row's COMMIT to the beginning of the frame after the one that drew it. All rows: each frame's newest row of each line,
 noted when its chart was drawn. Pixels: rows of a line of its own among the others, one after another; the picture of the label at that line's end is read every frame, and changes with
-each row. ${FAST * PARTS.length} rows/s, each a transaction, for ${seconds} s. A p99 of at most 50 is asked for.
+each row. ${FAST * PARTS.length} rows/s, each a transaction, for ${seconds} s. The floor hears the same feed and has no charts: what it takes is the database's, the server's and the
+browser's. A p99 of at most 50 is asked for.
 
 ${painted}
 

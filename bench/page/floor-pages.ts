@@ -1,12 +1,16 @@
 /**
- * Pages to hold the dashboard's against, from a tiny server: a bare uPlot page that draws five charts of the same points,
- * and a Plotly page that draws them and is extended by the rows of the same feed.
+ * Pages to hold the dashboard's against, from a tiny server: a bare uPlot page that draws five charts of the same points, a
+ * Plotly page that draws them and is extended by the rows of the same feed, and a page without charts that writes the time
+ * of each line's newest row as a text, which is the least that shows that a row has come.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { z } from 'zod';
 import { PARTS, SYMBOL } from './workload.ts';
+
+/** As many pixel columns as the widest chart of the dashboard has at 1440 x 900. */
+export const COLUMNS = 800;
 
 const column = z.array(z.number().nullable());
 const answer = z.object({
@@ -70,6 +74,29 @@ const UPLOT_SCRIPT = `
     }
   };`;
 
+/** The same from the feed: the history of each chart is asked for, and drawn once it is there. */
+const fedScript = (charts: readonly FloorChart[], feed: string): string => `${UPLOT_SCRIPT}
+  const asked = ${JSON.stringify(
+    charts.map(({ stream }) => ({
+      type: 'subscribe',
+      id: stream,
+      stream,
+      range: '24h',
+      points: COLUMNS,
+      detail: 'values',
+      ...(stream === 'system_metrics' ? {} : { keys: [SYMBOL] }),
+    })),
+  )};
+  const values = ${JSON.stringify(Object.fromEntries(charts.map(({ stream, value }) => [stream, value])))};
+  const lines = new Map();
+  const socket = new WebSocket('${feed}?' + asked.map((frame) => 'subscribe=' + encodeURIComponent(JSON.stringify(frame))).join('&'));
+  socket.onmessage = ({ data }) => {
+    const { type, id, series } = JSON.parse(data);
+    if (type === 'snapshot')
+      lines.set(id, [...(lines.get(id) ?? []), ...series.map(({ columns }) => [columns.timestamp.map((time) => time / 1000), columns[values[id]]])]);
+    else if (type === 'synced') draw([{ data: uPlot.join(lines.get(id)) }]);
+  };`;
+
 const PLOTLY_SCRIPT = `
   const { charts, feed, symbol } = await (await fetch('/charts.json')).json();
   const layout = { width: ${SIZE.width}, height: ${SIZE.height}, margin: { t: 8, r: 8, b: 28, l: 48 }, showlegend: false,
@@ -101,12 +128,44 @@ const PLOTLY_SCRIPT = `
     };
   }`;
 
+const TEXTS_SCRIPT = `
+  const { charts, feed, symbol } = await (await fetch('/charts.json')).json();
+  const texts = new Map();
+  let newest = new Map();
+  globalThis.benchPaints = [];
+  const write = () => {
+    const written = newest;
+    newest = new Map();
+    for (const [id, { newest: time }] of written) {
+      if (!texts.has(id)) texts.set(id, document.querySelector('main').appendChild(document.createElement('p')));
+      texts.get(id).textContent = id + ' ' + time;
+    }
+    requestAnimationFrame((now) => {
+      const painted = Math.max(now, performance.now());
+      for (const line of written.values()) globalThis.benchPaints.push({ ...line, painted });
+    });
+  };
+  const asked = charts.map(({ stream }) => JSON.stringify(
+    { type: 'subscribe', id: stream, stream, detail: 'values', ...(stream === 'system_metrics' ? {} : { keys: [symbol] }) }));
+  const socket = new WebSocket(feed + '?bundle=1' + asked.map((text) => '&subscribe=' + encodeURIComponent(text)).join(''));
+  socket.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    for (const { type, stream, rows } of message.frames ?? [message]) {
+      if (type !== 'delta') continue;
+      if (newest.size === 0) requestAnimationFrame(write);
+      for (const row of rows) {
+        const name = row.exchange ?? row.data_type ?? row.strategy_id ?? row.signal_type ?? row.metric_name;
+        newest.set(stream + ' ' + name, { stream, name, newest: row.timestamp });
+      }
+    }
+  };`;
+
 function page(head: string, script: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Floor</title><link rel="icon" href="data:,">
 <style>${STYLE}</style>${head}</head><body><main></main><script type="module">${script}</script></body></html>`;
 }
 
-/** Starts the server on a free port of 127.0.0.1. `feed` is where the Plotly page hears of rows. */
+/** Starts the server on a free port of 127.0.0.1. `feed` is where pages hear of rows. */
 export async function startFloorPages(feed: () => string): Promise<FloorPages> {
   let charts: readonly FloorChart[] = [];
   let bare = '[]';
@@ -122,7 +181,9 @@ export async function startFloorPages(feed: () => string): Promise<FloorPages> {
     }),
     '/fetched': () => html(page(uplotHead, `${UPLOT_SCRIPT} draw(await (await fetch('/points.json')).json());`)),
     '/inline': () => html(page(uplotHead, `${UPLOT_SCRIPT} draw(${bare});`)),
+    '/fed': () => html(page(uplotHead, fedScript(charts, feed()))),
     '/plotly': () => html(page('<script src="/plotly.js"></script>', PLOTLY_SCRIPT)),
+    '/texts': () => html(page('', TEXTS_SCRIPT)),
   };
   const server = createServer((request, response) => {
     const answer = answers[new URL(request.url ?? '/', 'http://floor').pathname]?.();

@@ -44,7 +44,7 @@ describe('the store', () => {
 
   test('F16 takes a bundle in whole before it draws, once', async () => {
     const page = livePage();
-    await page.clock.pass(20);
+    await page.clock.pass(40);
     const { frame } = page.store;
     const before = frame.value;
     page.bundle(() => {
