@@ -47,6 +47,11 @@ const CUTS: readonly (readonly [from: RegExp, to: string])[] = [
   [/if \(isArr\(axis\.incrs\)\) \{[\s\S]*?\n\t\t\t\}\n/, ''],
   [/axis\.splits = fnOrSelf\(axis\.splits \|\| [^;]*;/, 'axis.splits = fnOrSelf(axis.splits);'],
   [/if \(axis\.label != null\) \{[\s\S]*?ctx\.restore\(\);\s*\}/, ''],
+  // Tick marks, borders and names of axes.
+  [/if \(ticks\.show\) \{\s*drawOrthoLines\([\s\S]*?\);\s*\}\n/, ''],
+  [/if \(border\.show\) \{\s*drawOrthoLines\([\s\S]*?\);\s*\}\n/, ''],
+  [/let labelSize = axis\.label != null \? axis\.labelSize : 0;/, 'const labelSize = 0;'],
+  [/if \(axis\.label != null\)\s*axis\._lpos = [^;]*;/, ''],
   // Labels that lie aslant, and those of several lines.
   [/let angle = [^;]*;/, 'const angle = 0;'],
   [/axis\.rotate = fnOrSelf\(axis\.rotate\);/, ''],
