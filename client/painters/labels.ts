@@ -69,7 +69,8 @@ export function measureAnew(): void {
 }
 
 function widthOf(ctx: CanvasRenderingContext2D, font: string, text: string): number {
-  const key = `${font} ${text}`;
+  // A canvas in the page has the page's figures, all of one width; one outside measures others.
+  const key = `${ctx.canvas.isConnected} ${font} ${text}`;
   const known = measured.get(key);
   if (known !== undefined) return known;
   if (measured.size >= MOST_MEASURED) measured.clear();
