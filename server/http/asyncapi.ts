@@ -92,7 +92,7 @@ export function asyncApiDocument({ version, limits }: AsyncApiAbout, server: { h
 }
 
 const SECURITY = {
-  bearer: { type: 'http', scheme: 'bearer', description: 'A token, where the server has any set.' },
+  bearer: { type: 'http', scheme: 'bearer', description: 'A token, where the server asks for one.' },
   link: { type: 'httpApiKey', in: 'query', name: 'token', description: 'The same in the address.' },
   cookie: {
     type: 'httpApiKey',

@@ -70,7 +70,7 @@ export function openApiDocument({ version, limits, guarded }: OpenApiAbout, orig
         },
       },
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'A token, where the server has any set.' },
+        bearer: { type: 'http', scheme: 'bearer', description: 'A token, where the server asks for one.' },
         cookie: {
           type: 'apiKey',
           in: 'cookie',

@@ -63,7 +63,7 @@ const SETTINGS_QUERY = `
      where n.nspname = '${OWN_SCHEMA}' and p.proname = 'ring_through_gate'
        and not has_function_privilege(p.proowner, 'pg_catalog.pg_notify(text, text)', 'execute') limit 1) as muted`;
 
-// Triggers and rules of others would run too, and what they do is theirs: a table that has any is left alone.
+// Triggers and rules of others would run too, and what they do is theirs: a table that has some is left alone.
 const OBSTACLES_QUERY = `
   select has_table_privilege($1::oid, 'insert') as writable,
     exists (select from pg_trigger where tgrelid = $1::oid and not tgisinternal and tgname <> '${DOORBELL_TRIGGER}'

@@ -14,6 +14,7 @@ import { lineName } from '../rollup/lines-sql.ts';
 import { DATABASE_SQL, sourceSql } from '../rollup/tables.ts';
 import type { PackedRows } from './pack.ts';
 import { PACK_FORMAT, packRows, readPack } from './pack.ts';
+import { nameOf } from './spacings.ts';
 import { knowsLines, MOST_AFTER_ROWS, windowQueries } from './window-sql.ts';
 
 export const HOUR_MS = 3_600_000;
@@ -165,7 +166,7 @@ function lineOf(stream: StreamDeclaration, [key, line, hours, ...pack]: Cells): 
 function joinLines(lines: readonly LinePacks[]): readonly LinePacks[] {
   const joined = new Map<string, LinePacks>();
   for (const line of lines) {
-    const name = JSON.stringify([line.key, line.series]);
+    const name = nameOf(line.key, line.series);
     const { parts = [], hours = [] } = joined.get(name) ?? {};
     joined.set(name, { ...line, parts: [...parts, ...line.parts], hours: new Set([...hours, ...line.hours]) });
   }

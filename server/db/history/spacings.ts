@@ -30,4 +30,5 @@ export class Spacings {
   }
 }
 
-const nameOf = (key: string, series: string | null): string => JSON.stringify([key, series]);
+/** One text for a line, by which it is found in a map. */
+export const nameOf = (key: string, series: string | null): string => JSON.stringify([key, series]);

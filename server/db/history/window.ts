@@ -14,6 +14,7 @@ import type { IndexRange } from './ages.ts';
 import { joinPacks, type PackedRows, readPack, selectRows } from './pack.ts';
 import type { Plan, Window } from './plan.ts';
 import { HOUR_MS, type LinePacks, readLinePacks, type Span } from './rollups.ts';
+import { nameOf } from './spacings.ts';
 import { FEW, windowQueries } from './window-sql.ts';
 
 /** A line's rows in a window, before and after the reduction. */
@@ -250,5 +251,3 @@ function firstFrom(times: Float64Array, start: number): number {
   while (first < times.length && (times[first] ?? 0) < start) first += 1;
   return first;
 }
-
-const nameOf = (key: string, series: string | null): string => JSON.stringify([key, series]);
