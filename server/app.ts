@@ -21,7 +21,7 @@ import { openApiRoutes } from './http/openapi.ts';
 import { originCheck } from './http/origin.ts';
 import { pageRoutes } from './http/pages.ts';
 import { installHostCheck, installSecurityHeaders } from './http/pages-headers.ts';
-import { installProblems, sendFrameworkProblem } from './http/problem.ts';
+import { installProblems, Problem, RETRY_AFTER, sendFrameworkProblem } from './http/problem.ts';
 import { installRateLimits } from './http/rate-limits.ts';
 import { installSignIn } from './http/sign-in.ts';
 import { writeRoutes } from './http/writes.ts';
@@ -62,6 +62,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     genReqId: requestNames(),
     forceCloseConnections: 'idle',
+    // Told as a problem below, like everything else that is refused.
+    return503OnClosing: false,
     http: {
       headersTimeout: timeouts.headersMs,
       connectionsCheckingInterval: Math.min(WAITING_CHECK_MS, timeouts.headersMs),
@@ -160,6 +162,11 @@ function closeAnsweredConnections(app: FastifyInstance): void {
     setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, LINGER_MS).unref();
+  });
+  // The port is closed a moment later; until then, and on connections that are still open, a request may come.
+  app.addHook('onRequest', async () => {
+    if (!closing) return;
+    throw new Problem(503, 'the server is stopping; ask again when it is back', { headers: RETRY_AFTER });
   });
   app.addHook('onResponse', async () => {
     // Only after this turn the connection counts as idle.

@@ -2,7 +2,7 @@
 import type { StreamDeclaration, StreamName } from '../../shared/streams.ts';
 import { isStreamName, STREAM_NAMES, STREAMS } from '../../shared/streams.ts';
 import type { ServiceStatus } from '../status.ts';
-import { Problem } from './problem.ts';
+import { Problem, RETRY_AFTER } from './problem.ts';
 import { shown } from './validation.ts';
 
 /** Short names of streams, as charts and documents have always been called. */
@@ -23,7 +23,7 @@ export function isOff(status: ServiceStatus, stream: StreamDeclaration): boolean
 export function requireDatabase(status: ServiceStatus): void {
   if (status.database === 'up') return;
   throw new Problem(503, 'the database cannot be reached at the moment; the server goes on trying', {
-    headers: { 'retry-after': '5' },
+    headers: RETRY_AFTER,
   });
 }
 

@@ -43,7 +43,7 @@ export function badRequest(errors: readonly ProblemFault[]): Problem {
 }
 
 /** Seconds after which a client may ask again where something is away for now. */
-const RETRY_AFTER = { 'retry-after': '5' };
+export const RETRY_AFTER = { 'retry-after': '5' };
 /** PostgreSQL: the statement timeout ended the query. */
 const QUERY_CANCELED = '57014';
 /** PostgreSQL: a table or column is not there, is of another type, or may not be read. */

@@ -1,8 +1,9 @@
 /** Planned restarts: everybody is told when to come back, what is under way is finished, and the process ends in time. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { FeedSocket } from '../support/feed-socket.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -40,6 +41,14 @@ afterEach(async () => {
 
 const feedUrl = (): string => `${address.replace('http', 'ws')}/feed`;
 
+/** The status of an answer, or that nobody took the question. */
+function statusOf(url: string): Promise<number | 'refused'> {
+  return fetch(url).then(
+    ({ status }) => status,
+    () => 'refused',
+  );
+}
+
 function everybody(): Promise<FeedSocket[]> {
   return Promise.all(Array.from({ length: CLIENTS }, () => FeedSocket.open(feedUrl())));
 }
@@ -74,7 +83,10 @@ describe('SIGTERM', () => {
       expect(answer.status).toBe(200);
       program.signal('SIGTERM');
       await client.until(() => client.closed !== null);
-      await expect(fetch(`${address}/api/health`)).rejects.toThrow();
+      // Clients are gone a moment before the port is; until then a request is turned away in words.
+      const seen = new Set<number | 'refused'>();
+      await vi.waitFor(async () => expect([...seen.add(await statusOf(`${address}/api/health`))]).toContain('refused'));
+      expect([503, 'refused']).toEqual(expect.arrayContaining([...seen]));
       await lock.query('rollback');
       const document = z.object({
         symbol: z.literal('BTC/USDT'),
@@ -86,6 +98,22 @@ describe('SIGTERM', () => {
     } finally {
       await lock.end();
     }
+  });
+
+  it('F12 turns away, in words, who asks on a connection that was open before', async () => {
+    const { host, hostname, port } = new URL(address);
+    const open = connect(Number(port), hostname);
+    await once(open, 'connect');
+    const client = await FeedSocket.open(feedUrl());
+    program.signal('SIGTERM');
+    await client.until(() => client.closed !== null);
+    open.end(`GET /api/symbols HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    const answer = await text(open);
+    expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+    expect(answer).toMatch(/^content-type: application\/problem\+json/im);
+    expect(answer).toMatch(/^retry-after: \d+\r$/im);
+    expect(answer).toContain('the server is stopping');
+    expect(await program.ended).toBe(0);
   });
 
   it.each(['freeze', 'blackHole'] as const)(
