@@ -1,9 +1,10 @@
 /** The reduction in SQL and the one in memory are held to the same answer, on seeded rows of every awkward kind. */
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packCells, packedAll, packedM4, packedStrongest } from '../../server/db/history/m4-sql.ts';
-import { joinPacks, type PackedRows, readPack, selectRows } from '../../server/db/history/pack.ts';
-import { readCells } from '../../server/db/queryable.ts';
+import { readBinary, textCell } from '../../server/db/binary-rows.ts';
+import { packedAll, packedM4, packedStrongest } from '../../server/db/history/m4-sql.ts';
+import { joinPacks, type PackedRows, selectRows, unpack } from '../../server/db/history/pack.ts';
+
 import { keeperOf } from '../../shared/reduce.ts';
 import { STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -62,8 +63,13 @@ async function write(stream: StreamDeclaration, rows: readonly Readonly<Record<s
 }
 
 async function packs(stream: StreamDeclaration, sql: string): Promise<ReadonlyMap<string, PackedRows>> {
-  const rows = await readCells(client, { text: `select series, ${packCells(stream, 'columns')} from (${sql}) p` });
-  return new Map(rows.map(([series, ...cells]) => [series ?? '', readPack(stream, cells)]));
+  const rows = await readBinary(client, `select series, columns from (${sql}) p`);
+  const read = new Map<string, PackedRows>();
+  for (const [series, columns] of rows) {
+    const pack = columns == null ? null : unpack(stream, [columns]);
+    if (pack !== null) read.set(textCell(series) ?? '', pack);
+  }
+  return read;
 }
 
 /** Everything of rows that is sent, and what their buckets count. */

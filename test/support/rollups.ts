@@ -1,8 +1,9 @@
 /** Holds the packs of a stream's rollups against the rows of its table, reduced in memory by another program than made them. */
 import type pg from 'pg';
 import { expect } from 'vitest';
-import { isDrawn, packCells } from '../../server/db/history/m4-sql.ts';
-import { readPack } from '../../server/db/history/pack.ts';
+import { readBinary, textCell } from '../../server/db/binary-rows.ts';
+import { isDrawn } from '../../server/db/history/m4-sql.ts';
+import { unpack } from '../../server/db/history/pack.ts';
 import { readCells } from '../../server/db/queryable.ts';
 import { StreamRollup } from '../../server/db/rollup/step.ts';
 import { HOUR_MS, widthsOf } from '../../server/db/rollup/tables.ts';
@@ -77,17 +78,16 @@ async function compare(client: pg.Client, stream: StreamDeclaration): Promise<Co
   const ranges = notes.map(([from, to]) => ({ from: Number(from), to: Number(to) }));
   const believed = (hour: number): boolean => !ranges.some(({ from, to }) => hour <= to && hour + HOUR_MS > from);
   const raw = await readRaw(client, stream, state[0] ?? '');
-  const packs = await readCells(
+  const packs = await readBinary(
     client,
-    {
-      text: `select key, line, (extract(epoch from hour) * 1000)::text, width::text, rows::text, ${packCells(stream, 'columns')}
-        from alphapulse_dashboard.rollups where stream = $1`,
-    },
+    `select columns, key, line, (extract(epoch from hour) * 1000)::text, width::text, rows::text
+      from alphapulse_dashboard.rollups where stream = $1`,
     [stream.name],
   );
   let compared = 0;
   const there = new Map<string, number[]>();
-  for (const [key, line, hourText, width, rows, ...cells] of packs) {
+  for (const [columns, ...cells] of packs) {
+    const [key, line, hourText, width, rows] = cells.map(textCell);
     const hour = Number(hourText);
     if (!believed(hour)) continue;
     const name = `${key} ${line} ${hour}`;
@@ -96,7 +96,8 @@ async function compare(client: pg.Client, stream: StreamDeclaration): Promise<Co
     const what = `${stream.name} ${name} width ${width}`;
     expect(Number(rows), `rows of ${what}`).toBe(of.ids.length);
     const kept = Number(width) === 0 ? of.ids.map((_, at) => at) : keptOf(stream, of, Number(width) * 1000);
-    const pack = readPack(stream, cells);
+    const pack = columns == null ? null : unpack(stream, [columns]);
+    if (pack === null) throw new Error(`no pack in ${what}`);
     expect([...pack.ids], `ids of ${what}`).toEqual(kept.map((at) => of.ids[at]));
     expect([...pack.times], `times of ${what}`).toEqual(kept.map((at) => of.times[at]));
     stream.values.forEach((column, index) => {

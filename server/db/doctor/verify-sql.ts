@@ -2,7 +2,7 @@
 import { quoteIdentifier } from '../../../shared/columns.ts';
 import { CURSOR_COLUMN, type StreamDeclaration, TIME_COLUMN } from '../../../shared/streams.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
-import { packCells, packedAll, packedM4 } from '../history/m4-sql.ts';
+import { packedAll, packedM4 } from '../history/m4-sql.ts';
 import { DOUBTS_VIEW } from '../migrate/facts.ts';
 import type { LinePart } from '../rollup/lines-sql.ts';
 import { instant } from '../rollup/tables.ts';
@@ -18,7 +18,7 @@ export interface VerifyQueries {
    * differs, one row with null for all but the last three.
    */
   differing(part: LinePart, width: number): string;
-  /** `[...pack, ...pack made anew]` of key `$4` and line `$5`, as `packCells` selects them. */
+  /** `[pack, pack made anew]` of key `$4` and line `$5`. */
   both(part: LinePart, width: number): string;
 }
 
@@ -67,7 +67,7 @@ export function verifyQueries(stream: StreamDeclaration): VerifyQueries {
             and ${instant('$1')} <= w.to_time and ${instant('$1')} + interval '1 hour' > w.from_time))::text,
         read.packs::text, read.key, read.line
       from read left join differing d on true order by 1, 2`,
-    both: (part, width) => `select ${packCells(stream, 'c.columns')}, ${packCells(stream, 'p.columns')}
+    both: (part, width) => `select c.columns, p.columns
       from (select r.* from ${packs(part, width)} and r.key = $4 and r.line = $5) c
       cross join lateral (${anew(part, width)}) p`,
   };

@@ -3,9 +3,9 @@
  * of it is read in one snapshot, hour by hour, so that neither side's memory grows with the table.
  */
 import { STREAMS, type StreamDeclaration, type StreamName } from '../../../shared/streams.ts';
+import { type Bound, readBinary } from '../binary-rows.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
-import { packWidth } from '../history/m4-sql.ts';
-import { type PackedRows, readPack } from '../history/pack.ts';
+import { type PackedRows, unpack } from '../history/pack.ts';
 import { type Queryable, readCells } from '../queryable.ts';
 import type { LinePart } from '../rollup/lines-sql.ts';
 import { readRollupStanding } from '../rollup/standing.ts';
@@ -124,11 +124,11 @@ async function firstDifference(
   db: Queryable,
   stream: StreamDeclaration,
   text: string,
-  values: readonly unknown[],
+  values: readonly Bound[],
 ): Promise<number | null> {
-  const [cells = []] = await readCells(db, { text }, values);
-  const width = packWidth(stream);
-  return firstDifferingTime(readPack(stream, cells.slice(0, width)), readPack(stream, cells.slice(width)));
+  const [cells = []] = await readBinary(db, text, values);
+  const [a, b] = cells.map((pack) => (pack === null ? null : unpack(stream, [pack])));
+  return a == null || b == null ? null : firstDifferingTime(a, b);
 }
 
 /** Epoch ms of the first row in which two packs differ; null where they keep the same rows. */

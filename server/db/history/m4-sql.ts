@@ -175,18 +175,3 @@ function finiteTest(value: string, kind: ColumnKind): string {
   if (!isTested(kind)) return `${value} is not null`;
   return `(${value} > '-Infinity' and ${value} < 'Infinity') is true`;
 }
-
-/** SQL of a cell of a pack, for `readPack`, out of bytes: in base64, which is shorter than PostgreSQL's own text of bytes. */
-export function packCell(bytes: string): string {
-  return `encode(${bytes}, 'base64')`;
-}
-
-/** SQL of the cells of a pack: `columns` is an expression of type bytea[]. */
-export function packCells(stream: StreamDeclaration, columns: string): string {
-  return Array.from({ length: packWidth(stream) }, (_, index) => packCell(`(${columns})[${index + 1}]`)).join(', ');
-}
-
-/** How many columns a pack has, those of the buckets included. */
-export function packWidth(stream: StreamDeclaration): number {
-  return stream.values.length + 4;
-}

@@ -1,9 +1,7 @@
-/**
- * Reads what the queries of `m4-sql.ts` packed: the kept rows of one line as columns, numbers as typed arrays. Several
- * packs of a line are read at once where their bytes were joined in the order of time.
- */
+/** Reads what the queries of `m4-sql.ts` packed: the kept rows of one line as columns, numbers as typed arrays. */
 import { encodeCell } from '../../../shared/columns.ts';
 import type { StreamDeclaration } from '../../../shared/streams.ts';
+import { arrayCells, type BinaryCells } from '../binary-rows.ts';
 import type { Cells } from '../queryable.ts';
 import { isDrawn } from './m4-sql.ts';
 
@@ -11,8 +9,7 @@ import { isDrawn } from './m4-sql.ts';
 export const PACK_FORMAT = 3;
 
 const BYTES = 8;
-/** Characters of base64 in a line, as MIME has it and PostgreSQL with it. */
-const LINE = 76;
+const COMMA = Buffer.from(',');
 /** Upper and lower half of the bits that stand for null among numbers, and among times. */
 const NULL_NUMBER = { high: 0x7ff8_0000, low: 1 };
 const NULL_TIME = { high: 0x8000_0000, low: 1 };
@@ -42,8 +39,29 @@ export interface PackedRows {
   readonly counts: Float64Array;
 }
 
-/** Reads cells as `packCells` selects them; null columns are those of no rows. */
-export function readPack(stream: StreamDeclaration, cells: Cells): PackedRows {
+/**
+ * Reads packs of a line, which are in order of time, as one: `columns` as the array's send function writes them. Null for
+ * an empty array, which stands for more rows than were expected.
+ */
+export function unpack(stream: StreamDeclaration, packs: readonly Buffer[]): PackedRows | null {
+  const [first = [], ...others] = packs.map(arrayCells);
+  if (first.length === 0) return null;
+  return readCells(stream, others.length === 0 ? first : joinCells(stream, [first, ...others]));
+}
+
+/** The cells of packs, end to end. Of those where every row is kept none has buckets, and of the others all have. */
+function joinCells(stream: StreamDeclaration, packs: readonly BinaryCells[]): BinaryCells {
+  const width = packs[0]?.length ?? 0;
+  return Array.from({ length: width }, (_, at) => {
+    const cells = packs.flatMap((pack) => pack[at] ?? []);
+    const kind = stream.values[at - 2]?.kind;
+    const isText = kind === 'decimal' || kind === 'text';
+    if (cells.length === 0) return null;
+    return Buffer.concat(isText ? cells.flatMap((cell, index) => (index === 0 ? cell : [COMMA, cell])) : cells);
+  });
+}
+
+function readCells(stream: StreamDeclaration, cells: BinaryCells): PackedRows {
   const last = stream.values.length + 2;
   const { times } = instants(cells[1]);
   const isWhole = cells[last] == null;
@@ -141,7 +159,7 @@ function joinColumns(packs: readonly PackedRows[], { numbers }: PackedColumn, at
   };
 }
 
-function numberColumn(cell: string | null | undefined, drawn: boolean): PackedColumn {
+function numberColumn(cell: Buffer | null | undefined, drawn: boolean): PackedColumn {
   const numbers = doubles(cell);
   // A number that is written into another array may lose what its bits say beside NaN, so nulls are noted now.
   const halves = new Uint32Array(numbers.buffer);
@@ -150,7 +168,7 @@ function numberColumn(cell: string | null | undefined, drawn: boolean): PackedCo
   return { numbers: drawn ? numbers : null, json: jsonOf(numbers, nulls) };
 }
 
-function timeColumn(cell: string | null | undefined): PackedColumn {
+function timeColumn(cell: Buffer | null | undefined): PackedColumn {
   const { times, nulls } = instants(cell);
   return { numbers: null, json: jsonOf(times, nulls) };
 }
@@ -163,8 +181,8 @@ function jsonOf(numbers: Float64Array, nulls: ReadonlySet<number>): PackedColumn
   };
 }
 
-function decimalColumn(cell: string | null | undefined): PackedColumn {
-  const digits = cell == null ? [] : textOf(cell).split(',');
+function decimalColumn(cell: Buffer | null | undefined): PackedColumn {
+  const digits = cell == null ? [] : cell.toString('latin1').split(',');
   const numbers = new Float64Array(digits.length);
   for (let at = 0; at < numbers.length; at += 1) numbers[at] = digits[at] ? Number(digits[at]) : Number.NaN;
   return {
@@ -176,24 +194,20 @@ function decimalColumn(cell: string | null | undefined): PackedColumn {
 const JSON_TEXT = /"(?:[^"\\]|\\.)*"|null/g;
 
 /** Texts as the JSON of each: apart at the commas that stand between two of them. One text where all are the same. */
-function splitJson(cell: string | null | undefined, count: number): readonly string[] | string {
+function splitJson(cell: Buffer | null | undefined, count: number): readonly string[] | string {
   if (cell == null) return [];
-  const joined = textOf(cell);
+  const joined = cell.toString('utf8');
   // The unit of a metric, for instance: taking them apart would take longer than everything else.
   const first = joined.slice(0, (joined.length + 1) / count - 1);
   if (joined === `${first},`.repeat(count).slice(0, -1) && first.match(JSON_TEXT)?.[0] === first) return first;
   return joined.match(JSON_TEXT) ?? [];
 }
 
-function textOf(base64: string): string {
-  return Buffer.from(base64, 'base64').toString('utf8');
-}
-
 /**
  * Times in epoch ms, and which of them are null. The quotient of whole microseconds is the double nearest to the time, which
  * a parsed decimal is too.
  */
-function instants(cell: string | null | undefined): { times: Float64Array; nulls: ReadonlySet<number> } {
+function instants(cell: Buffer | null | undefined): { times: Float64Array; nulls: ReadonlySet<number> } {
   const times = doubles(cell);
   const halves = new Uint32Array(times.buffer);
   const nulls = new Set<number>();
@@ -214,14 +228,12 @@ function isAt(halves: Uint32Array, at: number, { high, low }: typeof NULL_NUMBER
   return halves[2 * at] === low && halves[2 * at + 1] === high;
 }
 
-/** Big-endian 64 bits out of base64, in which PostgreSQL begins a line after every 76 characters. */
-function doubles(cell: string | null | undefined): Float64Array {
+/** Big-endian 64 bits each. */
+function doubles(cell: Buffer | null | undefined): Float64Array {
   if (cell == null) return new Float64Array();
-  const digits = cell.length - Math.floor(cell.length / (LINE + 1));
-  const padding = cell.endsWith('==') ? 2 : cell.endsWith('=') ? 1 : 0;
-  const numbers = new Float64Array(((digits / 4) * 3 - padding) / BYTES);
+  const numbers = new Float64Array(cell.length / BYTES);
   const bytes = Buffer.from(numbers.buffer);
-  bytes.write(cell, 'base64');
+  cell.copy(bytes);
   bytes.swap64();
   return numbers;
 }

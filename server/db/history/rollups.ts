@@ -6,6 +6,7 @@
 import type { StreamDeclaration } from '../../../shared/streams.ts';
 import type { Snapshot } from '../../feed/ports.ts';
 import { parseSnapshot } from '../../feed/position.ts';
+import { type BinaryCells, readBinary, textCell } from '../binary-rows.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import { DOUBTS_VIEW } from '../migrate/facts.ts';
 import type { Cells, Queryable } from '../queryable.ts';
@@ -13,7 +14,7 @@ import { readCell, readCells } from '../queryable.ts';
 import { lineName } from '../rollup/lines-sql.ts';
 import { DATABASE_SQL, sourceSql } from '../rollup/tables.ts';
 import type { PackedRows } from './pack.ts';
-import { PACK_FORMAT, packRows, readPack } from './pack.ts';
+import { PACK_FORMAT, packRows, unpack } from './pack.ts';
 import { nameOf } from './spacings.ts';
 import { knowsLines, MOST_AFTER_ROWS, windowQueries } from './window-sql.ts';
 
@@ -98,7 +99,7 @@ export async function readLinePacks(
     ...spans(state.rewrites),
     wish.lines.map(({ series }) => (knowsLines(stream) ? lineName(series) : null)),
   ];
-  const lines = joinLines((await readCells(client, { text: packs }, bound)).map((cells) => lineOf(stream, cells)));
+  const lines = linesOf(stream, await readBinary(client, packs, bound));
   const last = lines.reduce((most, { hours }) => Math.max(most, ...hours), Number.NEGATIVE_INFINITY);
   if (lines.length === 0) return [];
   const keys = [...new Set(wish.lines.map(({ key }) => key))];
@@ -153,24 +154,28 @@ async function readAfter(
   }));
 }
 
-function lineOf(stream: StreamDeclaration, [key, line, hours, ...pack]: Cells): LinePacks {
-  return {
-    key: key ?? '',
-    series: line == null || line === '' ? null : line.slice(1),
-    parts: [readPack(stream, pack)],
-    hours: new Set((hours ?? '').split(',').map((hour) => Number(hour) * HOUR_MS)),
-  };
-}
-
-/** One of each line: its packs of every row stand apart from its others. */
-function joinLines(lines: readonly LinePacks[]): readonly LinePacks[] {
-  const joined = new Map<string, LinePacks>();
-  for (const line of lines) {
-    const name = nameOf(line.key, line.series);
-    const { parts = [], hours = [] } = joined.get(name) ?? {};
-    joined.set(name, { ...line, parts: [...parts, ...line.parts], hours: new Set([...hours, ...line.hours]) });
+/** The lines that packs are of. Those of every row are read apart from a line's others, which alone have buckets. */
+function linesOf(stream: StreamDeclaration, rows: readonly BinaryCells[]): readonly LinePacks[] {
+  const lines = new Map<
+    string,
+    { key: string; series: string | null; whole: Buffer[]; kept: Buffer[]; hours: number[] }
+  >();
+  for (const [keyCell, lineCell, hour, isWhole, columns] of rows) {
+    const key = textCell(keyCell) ?? '';
+    const line = textCell(lineCell) ?? '';
+    const series = line === '' ? null : line.slice(1);
+    const name = nameOf(key, series);
+    const own = lines.get(name) ?? { key, series, whole: [], kept: [], hours: [] };
+    lines.set(name, own);
+    if (columns != null) own[textCell(isWhole) === 'true' ? 'whole' : 'kept'].push(columns);
+    own.hours.push(Number(textCell(hour)) * HOUR_MS);
   }
-  return [...joined.values()];
+  return [...lines.values()].map(({ key, series, whole, kept, hours }) => ({
+    key,
+    series,
+    parts: [whole, kept].flatMap((packs) => unpack(stream, packs) ?? []),
+    hours: new Set(hours),
+  }));
 }
 
 /** Two arrays of bounds, as the query of packs takes them. */

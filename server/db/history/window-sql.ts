@@ -8,22 +8,21 @@ import type { StreamDeclaration, StreamName } from '../../../shared/streams.ts';
 import { CURSOR_COLUMN, hasLineIndex, ID_COLUMN, STREAM_LIST, TIME_COLUMN } from '../../../shared/streams.ts';
 import { OWN_SCHEMA } from '../catalogue.ts';
 import type { Part } from '../history-sql.ts';
-import { packCell, packCells, packedAll, packedM4, packedStrongest, packWidth } from './m4-sql.ts';
+import { packedAll, packedM4, packedStrongest } from './m4-sql.ts';
 
 /** SQL texts of one stream. Times are bound as epoch ms; ranges as arrays: `$1` keys, `$2` series, `$3` from, the least first, `$4` to. */
 export interface WindowQueries {
-  /**
-   * `[range, series, ...pack]` of each range, reduced; `$5` is the bucket in ms, `$6` how many rows stay whole. Where the
-   * rows are expected to be `few` they are not counted before they are read; if that is wrong, it took a little longer.
-   */
-  reduced(part: Part, expected: 'few' | 'unknown'): string;
+  /** `[range, series, pack]` of each range, reduced; `$5` is the bucket in ms, `$6` how many rows stay whole. */
+  reduced(part: Part): string;
+  /** The same of all rows, where a range has at most `$5`; the pack is an empty array where it has more. */
+  few(part: Part): string;
   /** The same of all rows, not reduced. */
   whole(part: Part): string;
   /**
-   * `[key, line, hours, ...pack]`: the packs of stream `$1` and of the lines of keys `$2` and names `$8` (as packs have
-   * them; of all lines of those keys where no index knows lines) from hour `$3` to before `$4`, of widths `$5` (no hour has
-   * two of them), joined in order of time, but for hours that a span from `$6` to `$7` touches. `hours` are hours since the
-   * epoch. A line has two of these where some of its packs are of every row, and others are not.
+   * `[key, line, hour, whether it is of every row, pack]`: the packs of stream `$1` and of the lines of keys `$2` and names
+   * `$8` (as packs have them; of all lines of those keys where no index knows lines) from hour `$3` to before `$4`, of
+   * widths `$5` (no hour has two of them), in order of time, but for hours that a span from `$6` to `$7` touches. `hour` is
+   * in hours since the epoch.
    */
   readonly packs: string;
   /**
@@ -59,7 +58,7 @@ function build(stream: StreamDeclaration): WindowQueries {
   const ranges = `unnest($1::text[], $2::text[], $3::float8[], $4::float8[]) with ordinality
        as range(key_, series_, from_, to_, number_)`;
   const each = (lateral: string, name: string): string =>
-    `select range.number_::text, ${name}, ${packCells(stream, 'r.columns')}
+    `select range.number_::text, ${name}, r.columns
      from ${ranges} cross join lateral (${lateral}) r`;
   // Where a bucket has few rows, leaving some of them out costs the database more than sending them all.
   const bucket = `($5::float8 * interval '1 ms')`;
@@ -70,18 +69,8 @@ function build(stream: StreamDeclaration): WindowQueries {
     part: Part,
   ): string => `select case when counted.rows <= ${few} then (${all(part)}) else (${m4(part)}) end as columns
     from (select count(*) as rows from (select from ${rows(part).from} limit ${few} + 1) few) counted offset 0`;
-  const expected = (
-    part: Part,
-  ): string => `select case when p.rows <= ${few} then p.columns else (${m4(part)}) end as columns
-    from (${packedAll(stream, rows(part), `${few} + 1`)}) p offset 0`;
-  const width = packWidth(stream);
-  const joined = Array.from({ length: width - 2 }, (_, index) => {
-    const column = stream.values[index - 2];
-    const separator = column?.kind === 'decimal' || column?.kind === 'text' ? "','" : "''";
-    return packCell(`string_agg(columns[${index + 1}], ${separator}::bytea)`);
-  });
-  // Packs of every row have no buckets: each row is one of its own.
-  const buckets = [width - 1, width].map((column) => packCell(`string_agg(columns[${column}], ''::bytea)`));
+  const atMost = (part: Part): string => `select case when p.rows <= $5::int8 then p.columns else '{}' end as columns
+    from (${packedAll(stream, rows(part), '$5::int8 + 1')}) p`;
   const xid = `t.${quoteIdentifier(CURSOR_COLUMN)}`;
   const later = (condition: string): string =>
     `select t.* from ${table} where ${condition} and ${key} = any($1::text[])
@@ -97,26 +86,22 @@ function build(stream: StreamDeclaration): WindowQueries {
   const selected = cells.map((column) => selectExpression(column));
   if (stream.series === null) selected.splice(1, 0, 'null');
   return {
-    reduced: (part, count) =>
+    reduced: (part) =>
       isScatter(stream)
         ? each(packedStrongest(stream, rows(part), bucket, '$6::int8'), 'r.series')
-        : each(count === 'few' ? expected(part) : counted(part), 'range.series_'),
+        : each(counted(part), 'range.series_'),
+    few: (part) => each(atMost(part), 'range.series_'),
     whole: (part) => each(packedAll(stream, rows(part)), 'range.series_'),
-    // Line by line, because a plan that serves for all values expects few hours and many keys: it would read a whole stream's
-    // hours. A pack is taken out of its storage, and unfolded, each time that a stored array is asked for an element. An array that
-    // was made by the query is in memory; `offset 0` keeps the planner from asking the stored one after all. Groups keep the order.
-    packs: `select key, line, array_to_string(array_agg((extract(epoch from hour) / 3600)::int8), ','),
-        ${[...joined, ...buckets].join(', ')}
-      from (select own.* from unnest($2::text[], $8::text[]) as wanted(key_, line_) cross join lateral (
-          select key, line, hour, rollups.width = 0 as is_whole, columns || array[]::bytea[] as columns
-          from ${OWN_SCHEMA}.rollups
-          where stream = $1 and key = wanted.key_ and ${knowsLines(stream) ? 'line = wanted.line_' : 'wanted.line_ is null'}
-            and hour >= ${instant('$3')} and hour < ${instant('$4')} and width = any($5::int[])
-            and not exists (select from unnest($6::float8[], $7::float8[]) as span(from_, to_)
-              where ${instant('span.from_')} < hour + interval '1 hour' and ${instant('span.to_')} >= hour)
-          offset 0) own
-        order by key, line, is_whole, hour offset 0) pack
-      group by key, line, is_whole`,
+    // Line by line, because a plan for keys and hours together may read a whole stream's hours.
+    packs: `select own.key, own.line, (extract(epoch from own.hour) / 3600)::int8::text, (own.width = 0)::text, own.columns
+      from unnest($2::text[], $8::text[]) as wanted(key_, line_) cross join lateral (
+        select key, line, hour, rollups.width, columns from ${OWN_SCHEMA}.rollups
+        where stream = $1 and key = wanted.key_ and ${knowsLines(stream) ? 'line = wanted.line_' : 'wanted.line_ is null'}
+          and hour >= ${instant('$3')} and hour < ${instant('$4')} and width = any($5::int[])
+          and not exists (select from unnest($6::float8[], $7::float8[]) as span(from_, to_)
+            where ${instant('span.from_')} < hour + interval '1 hour' and ${instant('span.to_')} >= hour)
+        offset 0) own
+      order by own.hour`,
     after: `select ${selected.join(', ')} from (
         ${later(`${xid} >= $6::xid8`)} union all ${later(`${xid} = any($5::xid8[])`)}) t
       order by ${TIME}, ${ID} limit ${MOST_AFTER_ROWS + 1}`,

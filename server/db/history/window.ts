@@ -3,15 +3,15 @@
  * and reduces the whole again. M4 of what M4 kept of narrower buckets is M4 of all rows, so the seams do not show.
  */
 import { bucketStart } from '../../../shared/m4.ts';
-import { keeperOf } from '../../../shared/reduce.ts';
+import { isScatter, keeperOf } from '../../../shared/reduce.ts';
 import type { StreamDeclaration } from '../../../shared/streams.ts';
 import type { ReducedLine } from '../../feed/reduced.ts';
 import { byName } from '../../feed/reduced.ts';
+import { readBinary, textCell } from '../binary-rows.ts';
 import type { Queryable } from '../queryable.ts';
-import { readCells } from '../queryable.ts';
 import { ROLLED_STREAMS } from '../rollup/tables.ts';
 import type { IndexRange } from './ages.ts';
-import { joinPacks, type PackedRows, readPack, selectRows } from './pack.ts';
+import { joinPacks, type PackedRows, selectRows, unpack } from './pack.ts';
 import type { Plan, Window } from './plan.ts';
 import { HOUR_MS, type LinePacks, readLinePacks, type Span } from './rollups.ts';
 import { nameOf } from './spacings.ts';
@@ -116,8 +116,9 @@ async function readRaw(
   const { stream } = plan;
   const queries = windowQueries(stream);
   const pieces: Piece[] = [];
-  const read = async (own: readonly RawRange[], text: string, ...reduction: readonly number[]): Promise<void> => {
-    if (own.length === 0) return;
+  /** Answers the ranges that have more rows than were expected. */
+  const read = async (own: readonly RawRange[], text: string, ...reduction: readonly number[]): Promise<RawRange[]> => {
+    if (own.length === 0) return [];
     const bound = [
       own.map(({ key }) => key),
       own.map(({ series }) => series),
@@ -125,11 +126,15 @@ async function readRaw(
       own.map(({ to }) => to),
       ...reduction,
     ];
-    for (const [number, series, ...pack] of await readCells(client, { text }, bound)) {
-      const range = own[Number(number) - 1];
-      if (range === undefined || pack[0] == null) continue;
-      pieces.push({ key: range.key, series: series ?? null, rows: readPack(stream, pack) });
+    const left: RawRange[] = [];
+    for (const [number, series, pack] of await readBinary(client, text, bound)) {
+      const range = own[Number(textCell(number)) - 1];
+      if (range === undefined || pack == null) continue;
+      const rows = unpack(stream, [pack]);
+      if (rows === null) left.push(range);
+      else if (rows.times.length > 0) pieces.push({ key: range.key, series: textCell(series), rows });
     }
+    return left;
   };
   for (const part of ['key', 'line', 'nameless'] as const) {
     const own = ranges.filter((range) => range.part === part).sort((a, b) => a.from - b.from);
@@ -137,16 +142,17 @@ async function readRaw(
       await read(own, queries.whole(part));
       continue;
     }
-    for (const expected of ['few', 'unknown'] as const) {
-      const some = own.filter((range) => (isFew(range, plan, buckets) ? 'few' : 'unknown') === expected);
-      await read(some, queries.reduced(part, expected), bucketMs, buckets);
-    }
+    const few = own.filter((range) => isFew(range, plan, buckets));
+    const left = new Set(await read(few, queries.few(part), FEW * buckets));
+    const unknown = own.filter((range) => left.has(range) || !few.includes(range));
+    await read(unknown, queries.reduced(part), bucketMs, buckets);
   }
   return pieces;
 }
 
 /** Whether a range has few rows, so far as it is remembered how far apart the rows of its line come. */
-function isFew({ key, series, from, to }: RawRange, { spacings, now }: Plan, buckets: number): boolean {
+function isFew({ key, series, from, to }: RawRange, { stream, spacings, now }: Plan, buckets: number): boolean {
+  if (isScatter(stream)) return false;
   const spacingMs = spacings?.get(key, series, now) ?? null;
   // Half of what would still be few, because rows that come at once have one spacing.
   return spacingMs !== null && (Math.min(to, now) - from) / spacingMs <= (FEW * buckets) / 2;
