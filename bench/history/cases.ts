@@ -1,5 +1,6 @@
 /** What is read of the past in these benchmarks: which charts, over which ranges, and how. */
 import type pg from 'pg';
+import { readBinary } from '../../server/db/binary-rows.ts';
 import { type HistoryOptions, readChannels, readSnapshot } from '../../server/db/history.ts';
 import type { Queryable } from '../../server/db/queryable.ts';
 import type { SnapshotRequest } from '../../server/feed/ports.ts';
@@ -107,6 +108,18 @@ export async function rawRows(
   const types = { getTypeParser: () => (cell: string) => cell };
   const { rowCount } = await client.query({ text, values, rowMode: 'array', types });
   return rowCount ?? 0;
+}
+
+/**
+ * The least that an answer with all rows of a chart takes: its values copied out, in binary, in no order and not reduced,
+ * by one statement.
+ */
+export async function copiedRows(client: pg.Client, { stream }: Case, request: SnapshotRequest): Promise<number> {
+  const { table, key, values } = declarationOf(stream);
+  const columns = ['id', '"timestamp"', ...values.map(({ name }) => name)].join(', ');
+  const text = `select ${columns} from ${table} where ${key.name} = any($1::text[]) and "timestamp" >= to_timestamp($2)`;
+  const rows = await readBinary(client, text, [request.keys ?? [], (request.now - rangeMs(request)) / 1000]);
+  return rows.length;
 }
 
 /** A request's range in ms; 0 for `latest`. */

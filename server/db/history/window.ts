@@ -9,7 +9,7 @@ import type { ReducedLine } from '../../feed/reduced.ts';
 import { byName } from '../../feed/reduced.ts';
 import { readBinary, textCell } from '../binary-rows.ts';
 import type { Queryable } from '../queryable.ts';
-import { ROLLED_STREAMS } from '../rollup/tables.ts';
+import { MOST_UNPACKED, ROLLED_STREAMS } from '../rollup/tables.ts';
 import type { IndexRange } from './ages.ts';
 import { joinPacks, type PackedRows, selectRows, unpack } from './pack.ts';
 import type { Plan, Window } from './plan.ts';
@@ -42,10 +42,13 @@ export async function readWindow(
   ranges: readonly IndexRange[],
 ): Promise<ReadonlyMap<string, readonly WindowLine[]>> {
   const keys = [...new Set(ranges.map(({ key }) => key))];
-  const packs =
-    plan.rollups && ROLLED_STREAMS.includes(plan.stream) ? await readPacks(client, plan, window, ranges) : [];
-  const pieces = packs.flatMap(({ key, series, parts }) => parts.map((rows): Piece => ({ key, series, rows })));
-  pieces.push(...(await readRaw(client, plan, window, 'reduced', gaps(ranges, packs, window))));
+  const isRolledUp = plan.rollups && ROLLED_STREAMS.includes(plan.stream);
+  const sparse = isRolledUp ? ranges.filter((range) => isSparse(range, plan, window)) : [];
+  const { pieces, left } = await readFew(client, plan, window, gaps(sparse, [], window));
+  const rest = ranges.filter((range) => !sparse.includes(range)).concat(left);
+  const packs = isRolledUp && rest.length > 0 ? await readPacks(client, plan, window, rest) : [];
+  pieces.push(...packs.flatMap(({ key, series, parts }) => parts.map((rows): Piece => ({ key, series, rows }))));
+  pieces.push(...(await readReduced(client, plan, window, gaps(rest, packs, window))));
   const lines = group(pieces, window);
   const byKey = new Map(keys.map((key) => [key, lines.filter((line) => line.key === key)]));
   const cut: RawRange[] = [];
@@ -59,7 +62,8 @@ export async function readWindow(
       else add(found, key, reduceLine(plan.stream, line, window, start));
     }
   }
-  for (const line of group(await readRaw(client, plan, window, 'whole', cut), window)) {
+  const { whole } = windowQueries(plan.stream);
+  for (const line of group((await readRanges(client, plan, cut, whole, [])).pieces, window)) {
     add(found, line.key, reduceLine(plan.stream, line, window, Number.NEGATIVE_INFINITY));
   }
   for (const own of found.values()) own.sort((a, b) => byName(a.name, b.name));
@@ -106,19 +110,25 @@ function gaps(lines: readonly IndexRange[], packs: readonly LinePacks[], { edge,
   });
 }
 
-async function readRaw(
+/** What was read of ranges, and those that have more rows than was expected, of which nothing was read. */
+interface RangesRead {
+  readonly pieces: Piece[];
+  readonly left: readonly RawRange[];
+}
+
+/** Reads ranges by a query of each of their parts, which is given `reduction` beside them. */
+async function readRanges(
   client: Queryable,
-  plan: Plan,
-  { bucketMs, buckets }: Window,
-  how: 'reduced' | 'whole',
+  { stream }: Plan,
   ranges: readonly RawRange[],
-): Promise<readonly Piece[]> {
-  const { stream } = plan;
-  const queries = windowQueries(stream);
+  query: (part: RawRange['part']) => string,
+  reduction: readonly number[],
+): Promise<RangesRead> {
   const pieces: Piece[] = [];
-  /** Answers the ranges that have more rows than were expected. */
-  const read = async (own: readonly RawRange[], text: string, ...reduction: readonly number[]): Promise<RawRange[]> => {
-    if (own.length === 0) return [];
+  const left: RawRange[] = [];
+  for (const part of ['key', 'line', 'nameless'] as const) {
+    const own = ranges.filter((range) => range.part === part).sort((a, b) => a.from - b.from);
+    if (own.length === 0) continue;
     const bound = [
       own.map(({ key }) => key),
       own.map(({ series }) => series),
@@ -126,32 +136,43 @@ async function readRaw(
       own.map(({ to }) => to),
       ...reduction,
     ];
-    const left: RawRange[] = [];
-    for (const [number, series, pack] of await readBinary(client, text, bound)) {
+    for (const [number, series, pack] of await readBinary(client, query(part), bound)) {
       const range = own[Number(textCell(number)) - 1];
       if (range === undefined || pack == null) continue;
       const rows = unpack(stream, [pack]);
       if (rows === null) left.push(range);
       else if (rows.times.length > 0) pieces.push({ key: range.key, series: textCell(series), rows });
     }
-    return left;
-  };
-  for (const part of ['key', 'line', 'nameless'] as const) {
-    const own = ranges.filter((range) => range.part === part).sort((a, b) => a.from - b.from);
-    if (how === 'whole') {
-      await read(own, queries.whole(part));
-      continue;
-    }
-    const few = own.filter((range) => isFew(range, plan, buckets));
-    const left = new Set(await read(few, queries.few(part), FEW * buckets));
-    const unknown = own.filter((range) => left.has(range) || !few.includes(range));
-    await read(unknown, queries.reduced(part), bucketMs, buckets);
   }
-  return pieces;
+  return { pieces, left };
+}
+
+/** All rows of ranges that have few. */
+function readFew(client: Queryable, plan: Plan, { buckets }: Window, ranges: readonly RawRange[]): Promise<RangesRead> {
+  return readRanges(client, plan, ranges, windowQueries(plan.stream).few, [FEW * buckets]);
+}
+
+async function readReduced(
+  client: Queryable,
+  plan: Plan,
+  window: Window,
+  ranges: readonly RawRange[],
+): Promise<readonly Piece[]> {
+  const few = ranges.filter((range) => isFew(range, plan, window));
+  const { pieces, left } = await readFew(client, plan, window, few);
+  const rest = ranges.filter((range) => !few.includes(range) || left.includes(range));
+  const { reduced } = windowQueries(plan.stream);
+  return pieces.concat((await readRanges(client, plan, rest, reduced, [window.bucketMs, window.buckets])).pieces);
+}
+
+/** Whether a line has few rows in the window, and too few an hour for packs: asking for those would be in vain. */
+function isSparse(range: IndexRange, plan: Plan, window: Window): boolean {
+  const spacingMs = plan.spacings?.get(range.key, range.series, plan.now) ?? 0;
+  return spacingMs > HOUR_MS / MOST_UNPACKED && isFew({ ...range, from: window.edge, to: window.to }, plan, window);
 }
 
 /** Whether a range has few rows, so far as it is remembered how far apart the rows of its line come. */
-function isFew({ key, series, from, to }: RawRange, { stream, spacings, now }: Plan, buckets: number): boolean {
+function isFew({ key, series, from, to }: RawRange, { stream, spacings, now }: Plan, { buckets }: Window): boolean {
   if (isScatter(stream)) return false;
   const spacingMs = spacings?.get(key, series, now) ?? null;
   // Half of what would still be few, because rows that come at once have one spacing.
