@@ -62,6 +62,8 @@ interface Weighing {
   readonly rows: number;
   readonly page: string;
   readonly heap: number;
+  /** What of the heap is compiled code. */
+  readonly code: number;
   readonly arrays: number;
   readonly nodes: number;
   readonly listeners: number;
@@ -97,13 +99,14 @@ async function checkpoint(): Promise<void> {
     checks.push({ rows: sent, page: page.name, differences, tookMs: performance.now() - start });
   }
   for (const page of pages) {
-    const { heap, arrays, nodes, listeners } = await page.weigh();
+    const { heap, code, arrays, nodes, listeners } = await page.weigh();
     const held = page === wall ? null : (await page.shown()).rowsHeld;
-    weighings.push({ rows: sent, page: page.name, heap: MB(heap), arrays: MB(arrays), nodes, listeners, held });
+    const MBs = { heap: MB(heap), code: MB(code), arrays: MB(arrays) };
+    weighings.push({ rows: sent, page: page.name, ...MBs, nodes, listeners, held });
   }
   const latest = weighings.slice(-pages.length);
-  const line = latest.map(({ page, heap, arrays, nodes, listeners, held }) =>
-    [page, heap.toFixed(2), arrays.toFixed(2), nodes, listeners, held ?? ''].join(' '),
+  const line = latest.map(({ page, heap, code, arrays, nodes, listeners, held }) =>
+    [page, heap.toFixed(2), code.toFixed(2), arrays.toFixed(2), nodes, listeners, held ?? ''].join(' '),
   );
   console.error(`${sent} rows, ${Math.round((performance.now() - started) / 1000)} s | ${line.join(' | ')}`);
 }
@@ -223,10 +226,10 @@ while (sent < rowCount) {
 const seconds = (performance.now() - started) / 1000;
 
 /** MB for a million rows, by least squares over the weighings after the first fifth, in which caches fill. */
-function slopeOf(page: string): number {
+function slopeOf(page: string, weight: (of: Weighing) => number): number {
   const points = weighings.filter((each) => each.page === page && each.rows >= rowCount / 5);
   const x = points.map(({ rows }) => rows / 1e6);
-  const y = points.map(({ heap, arrays }) => heap + arrays);
+  const y = points.map(weight);
   const mean = (all: readonly number[]): number => all.reduce((sum, value) => sum + value, 0) / all.length;
   const [mx, my] = [mean(x), mean(y)];
   const above = x.reduce((sum, value, index) => sum + (value - mx) * ((y[index] ?? 0) - my), 0);
@@ -251,20 +254,32 @@ The touched page was touched ${[...visitor.done.values()].reduce((sum, count) =>
 
 ## Growth
 
-By least squares after the first fifth of the rows. A day at 50 rows/s is ${(ROWS_A_DAY / 1e6).toFixed(2)} million rows; at most 1 MB a day is asked for. Time itself is not
+By least squares after the first fifth of the rows. "Of it code" is what the browser has compiled of the script, which it keeps: the more
+is done to a page the more of it, but no more than there is script; the rest is the page's own. A day at 50 rows/s is ${(ROWS_A_DAY / 1e6).toFixed(2)} million rows; at most 1 MB a day is asked for. Time itself is not
 accelerated: rows come a hundred times as fast as at 50 a second, and the charts show an hour that has as many rows in each pixel column, and as many
 strong anomalies, at the beginning as at the end. What days do to a page is in page-memory.md.
 
 ${table(
-  ['page', 'MB a million rows', 'MB a day', 'heap and arrays, MB', 'DOM nodes', 'event listeners'],
+  [
+    'page',
+    'MB a million rows',
+    'MB a day',
+    'of it code',
+    'the rest',
+    'heap and arrays, MB',
+    'DOM nodes',
+    'event listeners',
+  ],
   pages.map(({ name }) => {
     const all = settled(name);
-    const slope = slopeOf(name);
+    const slope = slopeOf(name, ({ heap, arrays }) => heap + arrays);
+    const code = slopeOf(name, (weighing) => weighing.code);
+    const perDay = (perMillion: number): string => (perMillion * (ROWS_A_DAY / 1e6)).toFixed(2);
     const sizes = all.map(({ heap, arrays }) => Number((heap + arrays).toFixed(2)));
     return [
       name,
       slope.toFixed(3),
-      (slope * (ROWS_A_DAY / 1e6)).toFixed(2),
+      ...[slope, code, slope - code].map(perDay),
       span(sizes),
       span(all.map(({ nodes }) => nodes)),
       span(all.map(({ listeners }) => listeners)),
@@ -273,13 +288,17 @@ ${table(
 )}
 
 ${table(
-  ['rows so far', ...pages.flatMap(({ name }) => [`${name}: heap`, 'arrays', 'nodes', 'listeners', 'rows held'])],
+  [
+    'rows so far',
+    ...pages.flatMap(({ name }) => [`${name}: heap`, 'of it code', 'arrays', 'nodes', 'listeners', 'rows held']),
+  ],
   ofPage('untouched').map(({ rows }) => [
     rows,
     ...weighings
       .filter((each) => each.rows === rows)
-      .flatMap(({ heap, arrays, nodes, listeners, held }) => [
+      .flatMap(({ heap, code, arrays, nodes, listeners, held }) => [
         heap.toFixed(2),
+        code.toFixed(2),
         arrays.toFixed(2),
         nodes,
         listeners,

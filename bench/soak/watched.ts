@@ -7,6 +7,7 @@ import { USUAL_THRESHOLD } from '../../shared/reduce.ts';
 import { STREAM_NAMES, type StreamName } from '../../shared/streams.ts';
 import { openPage } from '../../test/support/browser.ts';
 import { type Weight, weigh } from '../history/page-life.ts';
+import { compiledCode } from '../support/compiled-code.ts';
 import { truthOf } from './load.ts';
 
 const POLL_MS = 20;
@@ -65,8 +66,9 @@ export class WatchedPage {
     return (await this.page.locator('html').getAttribute('data-feed')) ?? '';
   }
 
-  async weigh(): Promise<Weight> {
-    return await weigh(this.#session);
+  /** `code`: bytes of its heap that are compiled code. */
+  async weigh(): Promise<Weight & { readonly code: number }> {
+    return { ...(await weigh(this.#session)), code: await compiledCode(this.#session) };
   }
 
   /** What it shows at the moment. */

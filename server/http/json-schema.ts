@@ -13,18 +13,27 @@ export function isJson(value: unknown): value is Json {
  * refuses is told by its `meta`. Draft 7 is what AsyncAPI knows, 2020-12 is OpenAPI's.
  */
 export function schemaOf(schema: z.core.$ZodType, target: 'draft-7' | 'draft-2020-12'): Json {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { target, io: 'input', override: withDefault });
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
+    target,
+    io: 'input',
+    unrepresentable: 'any',
+    override: withWhatIsMissing,
+  });
   return rest;
 }
 
-/** Of a schema that transforms the library leaves the default out, which for it is one of the output. */
-function withDefault({
+/**
+ * Of a schema that transforms the library leaves the default out, which for it is one of the output. It knows nothing of
+ * custom schemas: those of the feed are arrays that are not gone through.
+ */
+function withWhatIsMissing({
   zodSchema,
   jsonSchema,
 }: {
   zodSchema: z.core.$ZodType;
   jsonSchema: z.core.JSONSchema.BaseSchema;
 }) {
+  if (zodSchema._zod.def.type === 'custom') Object.assign(jsonSchema, { type: 'array', items: {} });
   const usual = z.globalRegistry.get(zodSchema)?.default;
   if (typeof usual === 'string' || typeof usual === 'number') jsonSchema.default = usual;
 }
