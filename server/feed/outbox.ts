@@ -1,11 +1,13 @@
 /**
- * What waits to be written to one connection, and when it goes. A client that asked for bundles (F16) has frames that come
- * soon after others gathered for the time of a paint, and gets them as one message: a browser pays for each message, and
- * would show what came in between to nobody. Pure; the clock's readings are handed in.
+ * What waits to be written to one connection, and when it goes. A client that asked for bundles (F16) has deltas gathered
+ * for the time of a paint, and gets them as one message: a browser pays for each message, and for each picture. Pure; the clock's readings are handed in.
  */
 import type { OutFrame } from './frames.ts';
 
-/** How long frames gather at most, ms: a screen shows no two pictures within it. */
+/**
+ * How long frames gather, ms: a screen shows no two pictures within it. Who writes a row seldom writes it alone: what several
+ * streams are given at once is committed and looked up within this time, and costs a page half of what it does in two pictures.
+ */
 export const GATHER_MS = 16;
 /** Of so many characters no message is made larger by another frame, and what has gathered goes at once. */
 export const BUNDLE_CHARS = 65_536;
@@ -21,8 +23,8 @@ export class Outbox {
   #chars = 0;
   /** Whether something has gathered that no client is to wait for. */
   #isUrgent = false;
-  /** When the last message went, epoch ms. */
-  #sentAt = Number.NEGATIVE_INFINITY;
+  /** Since when something waits, epoch ms. */
+  #waitsSince = Number.NEGATIVE_INFINITY;
 
   /** @param bundles whether the client asked for bundles; else every frame is a message and goes at once. */
   constructor(bundles: boolean) {
@@ -38,8 +40,12 @@ export class Outbox {
     return this.#frames.length;
   }
 
-  /** Returns whether it has to be asked anew when to write; where not, it was asked before and the answer stands. */
-  add(frame: OutFrame): boolean {
+  /**
+   * Returns whether it has to be asked anew when to write; where not, it was asked before and the answer stands. `now`: epoch
+   * ms.
+   */
+  add(frame: OutFrame, now: number): boolean {
+    if (this.#frames.length === 0) this.#waitsSince = now;
     this.#frames.push(frame);
     this.#chars += charsOf(frame);
     if (frame.mayGather !== true) this.#isUrgent = true;
@@ -50,13 +56,12 @@ export class Outbox {
   waitMs(now: number): number {
     if (!this.#bundles || this.#isUrgent || this.#chars >= BUNDLE_CHARS) return 0;
     // A clock that was set back must hold nothing up.
-    return Math.min(GATHER_MS, Math.max(0, this.#sentAt + GATHER_MS - now));
+    return Math.min(GATHER_MS, Math.max(0, this.#waitsSince + GATHER_MS - now));
   }
 
-  /** Takes all that waits, as the messages that it goes in. `now`: epoch ms. */
-  take(now: number): readonly OutFrame[] {
+  /** Takes all that waits, as the messages that it goes in. */
+  take(): readonly OutFrame[] {
     const frames = this.#frames;
-    this.#sentAt = now;
     this.clear();
     return this.#bundles ? bundled(frames) : frames;
   }

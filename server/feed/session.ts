@@ -170,14 +170,14 @@ export class Session implements LaneOwner {
   /** Queues a frame for the next flush. */
   send(frame: OutFrame): void {
     if (this.#closed) return;
-    if (this.#out.add(frame)) this.#host.dirty(this);
+    if (this.#out.add(frame, this.#host.clock.now())) this.#host.dirty(this);
   }
 
   /** Writes what is queued in one go. */
   flush(): void {
     const frames = this.#out.length;
     if (frames === 0 || this.#closed) return;
-    this.#transport.write(this.#out.take(this.#host.clock.now()));
+    this.#transport.write(this.#out.take());
     this.#host.wrote(frames);
   }
 

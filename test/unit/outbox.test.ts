@@ -15,8 +15,8 @@ const pong: OutFrame = { text: '{"type":"pong","time":1}' };
 const snapshot: OutFrame = { text: '{"type":"snapshot",', tail: { text: '"series":[]}' } };
 
 /** Texts of the messages that an outbox gives. */
-function taken(outbox: Outbox, now: number): string[] {
-  return outbox.take(now).map(({ text, tail }) => text + (tail?.text ?? ''));
+function taken(outbox: Outbox): string[] {
+  return outbox.take().map(({ text, tail }) => text + (tail?.text ?? ''));
 }
 
 const bundle = z.object({ type: z.literal('bundle'), frames: z.array(z.unknown()) });
@@ -28,41 +28,42 @@ function framesOf(message: string): string[] {
 }
 
 describe('of a client that asked for bundles', () => {
-  it('F16 a delta after a pause goes at once and as it is, the next ones wait for what is left of a paint', () => {
+  it('F16 a delta waits for others for a paint, and goes as it is where none came', () => {
     const outbox = new Outbox(true);
-    outbox.add(delta(1));
-    expect(outbox.waitMs(NOON)).toBe(0);
-    expect(taken(outbox, NOON)).toEqual([delta(1).text]);
-    outbox.add(delta(2));
-    outbox.add(delta(3));
-    expect(outbox.waitMs(NOON + 5)).toBe(GATHER_MS - 5);
+    outbox.add(delta(1), NOON);
+    expect(outbox.waitMs(NOON)).toBe(GATHER_MS);
     expect(outbox.waitMs(NOON + GATHER_MS)).toBe(0);
-    expect(taken(outbox, NOON + GATHER_MS)).toEqual([`{"type":"bundle","frames":[${delta(2).text},${delta(3).text}]}`]);
+    expect(taken(outbox)).toEqual([delta(1).text]);
+    outbox.add(delta(2), NOON + 20);
+    outbox.add(delta(3), NOON + 25);
+    expect(outbox.waitMs(NOON + 25)).toBe(GATHER_MS - 5);
+    expect(outbox.waitMs(NOON + 20 + GATHER_MS)).toBe(0);
+    expect(taken(outbox)).toEqual([`{"type":"bundle","frames":[${delta(2).text},${delta(3).text}]}`]);
     expect(outbox.length).toBe(0);
     expect(outbox.chars).toBe(0);
   });
 
   it('F16 what is no delta goes at once, and takes with it what waits', () => {
     const outbox = new Outbox(true);
-    outbox.add(delta(1));
-    outbox.take(NOON);
-    expect(outbox.add(delta(2))).toBe(true);
-    expect(outbox.add(delta(3))).toBe(false);
-    expect(outbox.add(pong)).toBe(true);
+    outbox.add(delta(1), NOON);
+    outbox.take();
+    expect(outbox.add(delta(2), NOON)).toBe(true);
+    expect(outbox.add(delta(3), NOON)).toBe(false);
+    expect(outbox.add(pong, NOON)).toBe(true);
     expect(outbox.waitMs(NOON + 1)).toBe(0);
-    expect(taken(outbox, NOON + 1).flatMap(framesOf)).toEqual([delta(2).text, delta(3).text, pong.text]);
-    outbox.add(delta(4));
+    expect(taken(outbox).flatMap(framesOf)).toEqual([delta(2).text, delta(3).text, pong.text]);
+    outbox.add(delta(4), NOON);
     expect(outbox.waitMs(NOON + 2)).toBeGreaterThan(0);
   });
 
   it('F16 what fills a bundle goes at once, in bundles of at most that size', () => {
     const outbox = new Outbox(true);
-    outbox.add(delta(0));
-    outbox.take(NOON);
+    outbox.add(delta(0), NOON);
+    outbox.take();
     const sent = [1, 2, 3].map((number) => delta(number, BUNDLE_CHARS / 2 - 100));
-    expect(sent.map((frame) => outbox.add(frame))).toEqual([true, false, true]);
+    expect(sent.map((frame) => outbox.add(frame, NOON))).toEqual([true, false, true]);
     expect(outbox.waitMs(NOON + 1)).toBe(0);
-    const messages = taken(outbox, NOON + 1);
+    const messages = taken(outbox);
     expect(messages.map((message) => framesOf(message).length)).toEqual([2, 1]);
     expect(messages.flatMap(framesOf)).toEqual(sent.map(({ text }) => text));
   });
@@ -70,17 +71,15 @@ describe('of a client that asked for bundles', () => {
   it('F15 F16 a snapshot and a delta beyond the size are the very objects that others get', () => {
     const outbox = new Outbox(true);
     const large = delta(2, BUNDLE_CHARS);
-    for (const frame of [delta(1), snapshot, large, pong]) outbox.add(frame);
-    const [, second, third] = outbox.take(NOON);
+    for (const frame of [delta(1), snapshot, large, pong]) outbox.add(frame, NOON);
+    const [, second, third] = outbox.take();
     expect(second).toBe(snapshot);
     expect(third).toBe(large);
   });
 
   it('F16 a clock that is set back holds nothing up for longer than a paint', () => {
     const outbox = new Outbox(true);
-    outbox.add(delta(1));
-    outbox.take(NOON);
-    outbox.add(delta(2));
+    outbox.add(delta(1), NOON);
     expect(outbox.waitMs(NOON - 3_600_000)).toBe(GATHER_MS);
   });
 });
@@ -88,10 +87,10 @@ describe('of a client that asked for bundles', () => {
 test('F16 who did not ask gets every frame at once and as it is', () => {
   const outbox = new Outbox(false);
   const frames = [delta(1), delta(2), pong, snapshot];
-  outbox.take(NOON);
-  for (const frame of frames) outbox.add(frame);
+  outbox.take();
+  for (const frame of frames) outbox.add(frame, NOON);
   expect(outbox.waitMs(NOON)).toBe(0);
-  expect(outbox.take(NOON)).toEqual(frames);
+  expect(outbox.take()).toEqual(frames);
 });
 
 test.each(seeds(50, [1]))(
@@ -104,7 +103,7 @@ test.each(seeds(50, [1]))(
       const got: { readonly text: string; readonly at: number }[] = [];
       let now = NOON;
       const write = (): void => {
-        for (const message of taken(outbox, now)) {
+        for (const message of taken(outbox)) {
           const frames = framesOf(message);
           if (frames.length > 1) expect(message.length).toBeLessThanOrEqual(BUNDLE_CHARS);
           got.push(...frames.map((text) => ({ text, at: now })));
@@ -115,7 +114,7 @@ test.each(seeds(50, [1]))(
         const frame =
           kind < 0.05 ? pong : kind < 0.1 ? snapshot : delta(number, random() < 0.05 ? random() * 90_000 : 50);
         given.push({ text: frame.text + (frame.tail?.text ?? ''), at: now });
-        const isAsked = outbox.add(frame);
+        const isAsked = outbox.add(frame, now);
         const due = now + outbox.waitMs(now);
         // Whoever writes asks only where it is told to.
         if (isAsked && due === now) write();
