@@ -60,7 +60,7 @@ export interface Store {
   resync(name: StreamName): void;
   /**
    * What the page knows of a stream for the chosen symbol and range. Changes with the data when live (at most once in
-   * 16 ms); else at the refresh's pace, and when its state does. While another symbol or range loads, it is the old
+   * 30 ms); else at the refresh's pace, and when its state does. While another symbol or range loads, it is the old
    * picture with state `loading`.
    */
   stream(name: StreamName): ReadonlySignal<StreamView>;
