@@ -13,6 +13,7 @@ export type Visitor = 'desk' | 'phone';
 export interface ReadingScene {
   readonly writer: pg.Client;
   readonly dashboard: Dashboard;
+  readonly browser: Browser;
   /** Opens the page and, after the steps, finds that nothing went wrong on it. */
   visit(visitor: Visitor, query: string, steps: (page: Page, context: BrowserContext) => Promise<void>): Promise<void>;
   close(): Promise<void>;
@@ -101,6 +102,7 @@ export async function openReading(): Promise<ReadingScene> {
   return {
     writer,
     dashboard,
+    browser,
     visit,
     async close() {
       await dashboard.stop();

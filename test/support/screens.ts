@@ -35,6 +35,8 @@ export interface Screen {
 export async function openScreen(browser: Browser, size: ScreenSize): Promise<Screen> {
   const context = await browser.newContext({
     locale: 'en-US',
+    // No zone in which local time could be taken for UTC.
+    timezoneId: 'Asia/Tokyo',
     viewport: size.viewport,
     hasTouch: size.isTouched,
     isMobile: size.isTouched,
