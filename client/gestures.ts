@@ -38,6 +38,9 @@ export function listenToGestures({ view, bounds, timesOf }: GestureTargets): () 
   let settle: ReturnType<typeof setTimeout> | undefined;
   let pinch: { readonly middle: number; readonly apart: number; readonly zoom: Zoom | null } | null = null;
 
+  /** Until the last finger is lifted. */
+  let isPinching = false;
+
   const plotAt = ({ target }: Event): HTMLElement | null =>
     target instanceof HTMLElement && timesOf(target) !== undefined ? target : null;
   const place = (over: HTMLElement, clientX: number): number => {
@@ -67,8 +70,11 @@ export function listenToGestures({ view, bounds, timesOf }: GestureTargets): () 
     if (press === undefined) return;
     press.x = place(press.over, event.clientX);
     const moved = press.x - press.startX;
-    if (press.kind === 'touch') onPinch();
-    else if (press.kind === 'pan') pass(panBy(press.startZoom, -moved / press.over.clientWidth, bounds()));
+    if (press.kind === 'touch') {
+      onPinch();
+      // Captured on its way to the plot, which would point at a row.
+      if (isPinching) event.stopPropagation();
+    } else if (press.kind === 'pan') pass(panBy(press.startZoom, -moved / press.over.clientWidth, bounds()));
     else if (Math.abs(moved) >= DRAG_FROM) {
       press.over.append(band);
       band.style.left = `${Math.min(press.x, press.startX)}px`;
@@ -82,6 +88,7 @@ export function listenToGestures({ view, bounds, timesOf }: GestureTargets): () 
     const width = one.over.clientWidth;
     const now = { middle: (one.x + two.x) / 2 / width, apart: Math.max(20, Math.abs(one.x - two.x)) };
     pinch ??= { ...now, zoom: view.zoom.peek() };
+    isPinching = true;
     const zoomed = zoomBy(pinch.zoom, pinch.apart / now.apart, pinch.middle, bounds());
     pass(panBy(zoomed, pinch.middle - now.middle, bounds()));
   };
@@ -90,6 +97,7 @@ export function listenToGestures({ view, bounds, timesOf }: GestureTargets): () 
     const press = presses.get(event.pointerId);
     presses.delete(event.pointerId);
     pinch = null;
+    if (presses.size === 0) isPinching = false;
     if (press?.kind !== 'choose') return;
     band.remove();
     if (event.type === 'pointercancel' || Math.abs(press.x - press.startX) < DRAG_FROM) return;
@@ -118,7 +126,7 @@ export function listenToGestures({ view, bounds, timesOf }: GestureTargets): () 
   const listeners = new AbortController();
   const options = { signal: listeners.signal };
   document.addEventListener('pointerdown', onDown, options);
-  document.addEventListener('pointermove', onMove, options);
+  document.addEventListener('pointermove', onMove, { ...options, capture: true });
   document.addEventListener('pointerup', onUp, options);
   document.addEventListener('pointercancel', onUp, options);
   document.addEventListener('dblclick', onDouble, options);

@@ -55,11 +55,6 @@ export class Columns {
     let from = this.#end - 1;
     let to = this.#end + count - 1;
     this.#end += count;
-    if (isAppended) {
-      this.#times.set(times, from + 1);
-      for (const [index, column] of this.#columns.entries()) column.set(columns[index] ?? [], from + 1);
-      return;
-    }
     for (let next = count - 1; next >= 0; to -= 1) {
       const time = times[next] ?? Number.NaN;
       if (from >= this.#start && (this.#times[from] ?? Number.NaN) > time) {

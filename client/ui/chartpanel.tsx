@@ -24,9 +24,9 @@ export function ChartPanel({ store, stream }: ChartPanelProps) {
   const root = useRef<HTMLElement>(null);
   const state = useComputed(() => store.stream(stream).value.state);
   useEffect(() => {
-    // A tap anywhere else puts the hovered row away.
-    const onDown = (event: Event): void => {
-      if (event.target instanceof Node && !root.current?.contains(event.target)) controller.panes.leave();
+    // A tap anywhere else puts the hovered row away, and so does a second finger: two zoom, and do not point.
+    const onDown = ({ target, isPrimary }: PointerEvent): void => {
+      if (!isPrimary || (target instanceof Node && !root.current?.contains(target))) controller.panes.leave();
     };
     document.addEventListener('pointerdown', onDown);
     return () => {
@@ -98,7 +98,7 @@ function StaleBadge({ store, stream }: ChartPanelProps) {
   if (store.feed.value !== 'live' && store.feed.value !== 'syncing') return null;
   return (
     <span class="badge" role="status">
-      STALE{arrivedAt === null ? '' : ` ${age(store.now.value - arrivedAt)}`}
+      STALE{arrivedAt !== null && <span> {age(store.now.value - arrivedAt)}</span>}
     </span>
   );
 }

@@ -80,9 +80,10 @@ function build(stream: StreamDeclaration): HistoryQueries {
     line: `${key} = range.key_ and ${series} = range.series_`,
     nameless: `${key} = range.key_ and ${series} is null`,
   };
-  // Underscored, so that no column of a stream is meant by mistake.
+  // Underscored, so that no column of a stream is meant by mistake. The arrays stand in subqueries, which hide how long they are:
+  // else PostgreSQL takes one plan for all values for dearer, and plans a prepared statement anew each time, which takes longer than to run it.
   const each = (part: Part, rest: string): string =>
-    `unnest($1::text[], $2::text[]) with ordinality as range(key_, series_, number_) cross join lateral (
+    `unnest((select $1::text[]), (select $2::text[])) with ordinality as range(key_, series_, number_) cross join lateral (
       select t.* from ${table} where ${conditions[part]} and ${rest}) r`;
 
   const skip = (name: string, column: string, condition: string): string => `${name}(value) as (
@@ -116,7 +117,7 @@ function build(stream: StreamDeclaration): HistoryQueries {
           `select ${range.key} from ${range.list} where exists (select from ${table} where ${range.rows} and ${since('$1')})`,
       )
       .join(' union ')}`,
-    lines: `select range.key_, line.value from unnest($1::text[]) as range(key_) cross join lateral (
+    lines: `select range.key_, line.value from unnest((select $1::text[])) as range(key_) cross join lateral (
       with recursive ${skip('names', series ?? 'null', `${key} = range.key_ and `)}
       select value::text from names where value is not null
       union all select null where exists (select from ${table} where ${conditions.nameless})) line`,

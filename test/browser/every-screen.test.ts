@@ -74,6 +74,19 @@ async function othersRead(page: Page): Promise<void> {
     await eventually(async () => (await readouts(page, stream)).length).toBeGreaterThan(0);
 }
 
+/** Buttons of the zoom's bar that something else lies upon, but for the list of anomalies where that is all there is. */
+function covered(page: Page): Promise<string[]> {
+  return page.locator('[data-testid="zoom"] button').evaluateAll((buttons) =>
+    buttons.flatMap((button) => {
+      const { left, top, width, height } = button.getBoundingClientRect();
+      const above = document.elementFromPoint(left + width / 2, top + height / 2);
+      const list = above?.closest('[data-testid="anomalies-panel"]');
+      const isAll = list !== null && list !== undefined && list.clientWidth >= innerWidth - 1;
+      return above === button || button.contains(above) || isAll ? [] : [button.textContent ?? ''];
+    }),
+  );
+}
+
 const INTERACTIONS: readonly Interaction[] = [
   {
     name: 'a row pinned, its time in every chart',
@@ -97,6 +110,8 @@ const INTERACTIONS: readonly Interaction[] = [
       await (size.isTouched ? spread(page) : drag(page, 0.4, 0.6));
       await eventually(() => inAddress(page, 'from').length).toBe(1);
       await eventually(() => tool(page, 'zoom').getAttribute('data-detail')).toBe('loaded');
+      // Fingers that zoomed do not point.
+      if (size.isTouched) expect(await tool(page, 'tooltip').count()).toBe(0);
     },
     undo: async (screen) => {
       const { page, size } = screen;
@@ -157,6 +172,7 @@ const INTERACTIONS: readonly Interaction[] = [
       await press(screen, entries.nth(2));
       await eventually(() => inAddress(page, 'from').length).toBe(1);
       await eventually(() => entries.nth(2).getAttribute('aria-pressed')).toBe('true');
+      await eventually(async () => (await covered(page)).join()).toBe('');
     },
     undo: async (screen) => {
       const { page } = screen;
@@ -209,9 +225,12 @@ const INTERACTIONS: readonly Interaction[] = [
     name: 'a pause',
     act: async (screen) => {
       const { page } = screen;
+      const height = async (): Promise<number> => (await page.locator('.header').boundingBox())?.height ?? 0;
+      const before = await height();
       await press(screen, tool(page, 'refresh'));
       await press(screen, page.locator('.menu-list').getByText('Paused', { exact: false }));
       await eventually(() => tool(page, 'refresh').innerText()).toMatch(/Paused/);
+      expect(await height()).toBe(before);
     },
     undo: async (screen) => {
       const { page } = screen;
