@@ -45,14 +45,20 @@ const STRICT_TRANSPORT = 'max-age=15552000';
 export async function installSecurityHeaders(app: FastifyInstance): Promise<void> {
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY_POLICY },
-    // Set below, where it means something.
+    // Set below, where they mean something: a browser that was given plain http by another machine complains of the second.
     strictTransportSecurity: false,
+    crossOriginOpenerPolicy: false,
+    originAgentCluster: false,
     xFrameOptions: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('permissions-policy', PERMISSIONS_POLICY);
-    if (request.protocol === 'https') reply.header('strict-transport-security', STRICT_TRANSPORT);
+    const isSecure = request.protocol === 'https';
+    if (isSecure) reply.header('strict-transport-security', STRICT_TRANSPORT);
+    if (!isSecure && !isLoopbackName(request.headers.host ?? '')) return;
+    reply.header('cross-origin-opener-policy', 'same-origin');
+    reply.header('origin-agent-cluster', '?1');
   });
 }
 

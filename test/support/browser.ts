@@ -33,13 +33,18 @@ interface Installed {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Starts a headless Chromium. The caller closes it. */
-export async function launchBrowser(): Promise<Browser> {
+/** Starts a headless Chromium, with `more` arguments beside the usual ones. The caller closes it. */
+export async function launchBrowser(more: readonly string[] = []): Promise<Browser> {
   const { path, env } = await findBrowser();
   const inherited = Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-  return chromium.launch({ executablePath: path, headless: true, args: ARGUMENTS, env: { ...inherited, ...env } });
+  return chromium.launch({
+    executablePath: path,
+    headless: true,
+    args: [...ARGUMENTS, ...more],
+    env: { ...inherited, ...env },
+  });
 }
 
 /** A page and what went wrong on it. */
