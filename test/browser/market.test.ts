@@ -30,6 +30,7 @@ afterAll(async () => {
 
 /** Asks again until it is so; as long as a busy machine may take. */
 const eventually = <T>(ask: () => T) => expect.poll(ask, { timeout: 30_000 });
+/** What the driver knows of the address comes a moment after what is seen: to be asked until it is so. */
 const inAddress = (page: Page, name: string): string | null => new URL(page.url()).searchParams.get(name);
 const grid = '[data-testid="market-grid"]';
 const detail = '[data-testid="market-detail"]';
@@ -78,14 +79,14 @@ describe('the overview', () => {
       await page.click('[data-testid="overview-button"]');
       await loaded(page);
       await eventually(() => page.locator('[data-testid="market-count"]').innerText()).toBe('1,100 symbols');
-      expect(inAddress(page, 'view')).toBe('overview');
+      await eventually(() => inAddress(page, 'view')).toBe('overview');
       expect(await page.locator(grid).getAttribute('data-cells')).toBe(`${SYMBOLS}`);
       // A thousand cells are not a thousand elements.
       expect(await page.locator(`${grid} *`).count()).toBeLessThan(20);
       await page.keyboard.press('Escape');
       await eventually(() => page.locator('[data-testid="overview"]').isVisible()).toBe(false);
-      expect(inAddress(page, 'view')).toBeNull();
-      expect(inAddress(page, 'symbol')).toBe('BTC/USDT');
+      await eventually(() => inAddress(page, 'view')).toBeNull();
+      await eventually(() => inAddress(page, 'symbol')).toBe('BTC/USDT');
       await page.keyboard.press('o');
       await eventually(() => page.locator(grid).isVisible()).toBe(true);
       await page.keyboard.press('o');
@@ -147,7 +148,7 @@ describe('the overview', () => {
       expect(await page.locator(grid).evaluate((element) => element.scrollTop)).toBeGreaterThan(500);
       await page.keyboard.press('Enter');
       await eventually(() => page.locator(grid).isVisible()).toBe(false);
-      expect(inAddress(page, 'symbol')).toBe(symbolName(SYMBOLS - 1));
+      await eventually(() => inAddress(page, 'symbol')).toBe(symbolName(SYMBOLS - 1));
     }));
 
   it('opens a symbol by a click', () =>

@@ -231,7 +231,7 @@ describe('one chart', () => {
       await page.keyboard.press('Escape');
       await eventually(() => chart(page, 'anomalies').isVisible()).toBe(true);
       await eventually(() => width('funding_rates')).toBe(before);
-      expect(inAddress(page, 'full')).toEqual([]);
+      await eventually(() => inAddress(page, 'full')).toEqual([]);
       // The chart that is pointed at, where none has the focus.
       await plot(page, 'anomalies').click();
       await page.keyboard.press('f');
