@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBinary, textCell } from '../../server/db/binary-rows.ts';
 import { packedAll, packedM4, packedStrongest } from '../../server/db/history/m4-sql.ts';
 import { joinPacks, type PackedRows, selectRows, unpack } from '../../server/db/history/pack.ts';
-
 import { keeperOf } from '../../shared/reduce.ts';
 import { STREAMS, type StreamDeclaration } from '../../shared/streams.ts';
 import { freshDatabase, type TestDatabase } from '../support/postgres.ts';
