@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { minify } from 'terser';
 import { build, defineConfig, type Plugin, type UserConfig } from 'vite';
+import { precompress } from './scripts/precompress.ts';
 import { trimStreams, withoutTables } from './scripts/trim-streams.ts';
 import { trimUplot } from './scripts/trim-uplot.ts';
 import { trimZod } from './scripts/trim-zod.ts';
@@ -101,7 +102,7 @@ function firstView(): (id: string, graph: ModuleGraph) => string | null {
 /** The page. Everything it loads is a file of its own: its content security policy allows nothing inline. */
 const client: UserConfig = {
   root: at('client'),
-  plugins: [plainImports, trimStreams(withoutTables), trimUplot(), trimZod(), tighten, earlyScript],
+  plugins: [plainImports, trimStreams(withoutTables), trimUplot(), trimZod(), tighten, earlyScript, precompress()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: at('dist/client'),

@@ -1,5 +1,6 @@
 /**
- * Pages to hold the dashboard's against, from a tiny server: a bare uPlot page that draws five charts of the same points, a
+ * Pages to hold the dashboard's against, from a tiny server: a bare uPlot page that draws five charts of the same points, the
+ * same in the dashboard's own elements and style sheet, a
  * Plotly page that draws them and is extended by the rows of the same feed, and a page without charts that writes the time
  * of each line's newest row as a text, which is the least that shows that a row has come.
  */
@@ -7,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { z } from 'zod';
+import { type Dress, dressed, fileOf } from './dress.ts';
 import { PARTS, SYMBOL } from './workload.ts';
 
 /** As many pixel columns as the widest chart of the dashboard has at 1440 x 900. */
@@ -41,6 +43,8 @@ export interface FloorPages {
   readonly origin: string;
   /** What is drawn from now on. */
   show(charts: readonly FloorChart[]): void;
+  /** What the dressed page wears from now on. */
+  dress(dress: Dress): void;
   stop(): Promise<void>;
 }
 
@@ -62,20 +66,30 @@ function aligned({ lines }: FloorChart): (number | null)[][] {
   return [times.map((time) => time / 1000), ...columns];
 }
 
-const UPLOT_SCRIPT = `
+/** Where a chart goes on a bare page. */
+const BARE = `() => ({ host: document.querySelector('main'), width: ${SIZE.width}, height: ${SIZE.height} })`;
+/** Where it goes in the dashboard's elements, which decide how large it is. */
+const DRESSED = `(stream) => {
+    const host = document.querySelector('[data-stream="' + stream + '"] .plot');
+    return { host, width: host.clientWidth, height: host.clientHeight };
+  }`;
+
+const uplotScript = (place: string): string => `
   const colours = ['#62b0f0', '#f0a73a', '#35c2a0', '#c792ea'];
+  const place = ${place};
   const draw = (charts) => {
-    for (const { data } of charts) {
+    for (const { stream, data } of charts) {
+      const { host, width, height } = place(stream);
       new uPlot({
-        width: ${SIZE.width}, height: ${SIZE.height}, legend: { show: false },
+        width, height, legend: { show: false },
         series: [{}, ...data.slice(1).map((_, index) => ({ stroke: colours[index], spanGaps: true, points: { show: false } }))],
         hooks: { draw: [() => { if (performance.getEntriesByName('first-chart').length === 0) performance.mark('first-chart') }] },
-      }, data, document.querySelector('main'));
+      }, data, host);
     }
   };`;
 
 /** The same from the feed: the history of each chart is asked for, and drawn once it is there. */
-const fedScript = (charts: readonly FloorChart[], feed: string): string => `${UPLOT_SCRIPT}
+const fedScript = (charts: readonly FloorChart[], feed: string, place = BARE): string => `${uplotScript(place)}
   const asked = ${JSON.stringify(
     charts.map(({ stream }) => ({
       type: 'subscribe',
@@ -94,7 +108,7 @@ const fedScript = (charts: readonly FloorChart[], feed: string): string => `${UP
     const { type, id, series } = JSON.parse(data);
     if (type === 'snapshot')
       lines.set(id, [...(lines.get(id) ?? []), ...series.map(({ columns }) => [columns.timestamp.map((time) => time / 1000), columns[values[id]]])]);
-    else if (type === 'synced') draw([{ data: uPlot.join(lines.get(id)) }]);
+    else if (type === 'synced') draw([{ stream: id, data: uPlot.join(lines.get(id)) }]);
   };`;
 
 const PLOTLY_SCRIPT = `
@@ -169,6 +183,7 @@ function page(head: string, script: string): string {
 export async function startFloorPages(feed: () => string): Promise<FloorPages> {
   let charts: readonly FloorChart[] = [];
   let bare = '[]';
+  let dress: Dress | null = null;
   const uplotHead = '<link rel="stylesheet" href="/uplot.css"><script src="/uplot.js"></script>';
   const answers: Readonly<Record<string, () => { type: string; body: string | Buffer }>> = {
     '/uplot.js': () => ({ type: 'text/javascript', body: UPLOT }),
@@ -179,15 +194,17 @@ export async function startFloorPages(feed: () => string): Promise<FloorPages> {
       type: 'application/json',
       body: JSON.stringify({ charts, feed: feed(), symbol: SYMBOL }),
     }),
-    '/fetched': () => html(page(uplotHead, `${UPLOT_SCRIPT} draw(await (await fetch('/points.json')).json());`)),
-    '/inline': () => html(page(uplotHead, `${UPLOT_SCRIPT} draw(${bare});`)),
+    '/fetched': () => html(page(uplotHead, `${uplotScript(BARE)} draw(await (await fetch('/points.json')).json());`)),
+    '/inline': () => html(page(uplotHead, `${uplotScript(BARE)} draw(${bare});`)),
     '/fed': () => html(page(uplotHead, fedScript(charts, feed()))),
+    '/dressed': () => html(dress === null ? '' : dressed(dress, uplotHead, fedScript(charts, feed(), DRESSED))),
     '/plotly': () => html(page('<script src="/plotly.js"></script>', PLOTLY_SCRIPT)),
     '/texts': () => html(page('', TEXTS_SCRIPT)),
   };
   const server = createServer((request, response) => {
-    const answer = answers[new URL(request.url ?? '/', 'http://floor').pathname]?.();
-    if (answer === undefined) response.writeHead(404).end();
+    const { pathname } = new URL(request.url ?? '/', 'http://floor');
+    const answer = answers[pathname]?.() ?? fileOf(pathname);
+    if (answer === null) response.writeHead(404).end();
     else response.writeHead(200, { 'content-type': answer.type }).end(answer.body);
   });
   const port = await new Promise<number>((resolve, reject) => {
@@ -202,6 +219,9 @@ export async function startFloorPages(feed: () => string): Promise<FloorPages> {
     show(next) {
       charts = next;
       bare = JSON.stringify(next.map((chart) => ({ data: aligned(chart) })));
+    },
+    dress(next) {
+      dress = next;
     },
     async stop() {
       server.closeAllConnections();

@@ -39,7 +39,20 @@ export function namedLines(view: StreamView): readonly NamedLine[] {
       }),
     )
     .filter(({ line }) => line.times.length > 0)
-    .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+    .sort((a, b) => order(a.name, b.name));
+}
+
+/**
+ * Names as people count, `node 2` before `node 10`. Not by `localeCompare`, which takes a fresh browser 20 ms to learn a
+ * language's rules, before the first chart.
+ */
+function order(a: string, b: string): number {
+  const [first, second] = [ranked(a), ranked(b)];
+  return first < second ? -1 : first > second ? 1 : 0;
+}
+
+function ranked(name: string): string {
+  return name.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(20, '0'));
 }
 
 /** A column of a line; all gaps where the line has none of that name. */

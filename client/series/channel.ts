@@ -214,15 +214,12 @@ export class Channel {
   #load(series: Frame<'snapshot'>['series'][number], now: number, isReduced: boolean): void {
     const line = this.#line(series.name, now, series.spacing_ms ?? null);
     const { timestamp = [] } = series.columns;
-    // Not `Float64Array.from` with a function: it goes by the iterator, which is felt with the cells of a first visit.
-    const numbers = (cells: readonly unknown[] = []): Float64Array =>
-      new Float64Array(timestamp.map((_, at) => chartNumber(cells[at]) ?? Number.NaN));
-    const batch: Batch = {
-      times: numbers(timestamp),
-      columns: this.#numbers.map((column) => numbers(series.columns[column])),
-    };
-    line.columns.insert(batch);
-    for (const column of this.#textNames) line.texts[column] = textOf(series.columns[column]?.[timestamp.length - 1]);
+    const count = timestamp.length;
+    line.columns.insert({
+      times: numbersOf(timestamp, count),
+      columns: this.#numbers.map((column) => numbersOf(series.columns[column], count)),
+    });
+    for (const column of this.#textNames) line.texts[column] = textOf(series.columns[column]?.[count - 1]);
     line.arrivedAt = series.arrived ?? null;
     line.reduction.loaded(isReduced);
   }
@@ -262,6 +259,17 @@ export function staleAfterMs(spacingMs: number | null): number {
 
 function isStale(line: Line, now: number): boolean {
   return now - (line.arrivedAt ?? line.watchedFrom) > staleAfterMs(line.spacing.medianMs);
+}
+
+/** A plain loop: a first visit reads tens of thousands of cells by code that is not compiled yet, where each call of a function is felt. */
+function numbersOf(cells: readonly unknown[] = [], count: number): Float64Array {
+  const numbers = new Float64Array(count);
+  for (let at = 0; at < count; at += 1) {
+    const cell = cells[at];
+    // What is not finite is no zero when taken from itself.
+    numbers[at] = typeof cell === 'number' && cell - cell === 0 ? cell : Number.NaN;
+  }
+  return numbers;
 }
 
 function textOf(value: unknown): string | null {

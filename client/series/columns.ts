@@ -52,6 +52,12 @@ export class Columns {
     if (count === 0) return;
     const isAppended = this.length === 0 || (this.#times[this.#end - 1] ?? Number.NaN) <= (times[0] ?? Number.NaN);
     if (this.#end + count > this.#times.length || (!isAppended && this.#isViewed)) this.#move(this.length + count);
+    if (isAppended) {
+      this.#times.set(times, this.#end);
+      for (const [index, values] of columns.entries()) this.#columns[index]?.set(values, this.#end);
+      this.#end += count;
+      return;
+    }
     let from = this.#end - 1;
     let to = this.#end + count - 1;
     this.#end += count;

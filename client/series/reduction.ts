@@ -56,9 +56,17 @@ export class Reduction {
 
   /** The line was loaded. @param isReduced whether the server left rows out. */
   loaded(isReduced: boolean): void {
-    this.#isReducing = isReduced;
-    if (isReduced) this.#wholeFrom = Math.max(this.#wholeFrom, (this.#columns.lastTime ?? 0) + this.#bucketMs);
-    this.added(Number.NEGATIVE_INFINITY);
+    if (!isReduced) {
+      this.#isReducing = false;
+      this.added(Number.NEGATIVE_INFINITY);
+      return;
+    }
+    // The server has chosen in the same buckets: to choose again would be felt at a first visit, and choose the same.
+    const last = this.#columns.lastTime ?? 0;
+    this.#isReducing = true;
+    this.#open = bucketStart(last, this.#bucketMs);
+    this.#wholeFrom = Math.max(this.#wholeFrom, last + this.#bucketMs);
+    this.#bound();
   }
 
   /**

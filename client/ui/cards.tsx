@@ -3,7 +3,7 @@ import { effect, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { StreamName } from '../../shared/streams.ts';
 import { drawNever, drawSoon } from '../draw.ts';
-import { age, NOTHING } from '../format.ts';
+import { age, fixed, NOTHING } from '../format.ts';
 import type { StreamView } from '../model.ts';
 import type { CardContent } from '../recipes/recipe.ts';
 import { CHART_ORDER, RECIPES } from '../recipes.ts';
@@ -101,9 +101,7 @@ function Card({ store, stream }: { store: Store; stream: StreamName }) {
       <p class="card-foot">
         <CardAge store={store} stream={stream} />
         <span data-testid="rows-last-hour" data-rows={rowsLastHour}>
-          {state.value === 'off'
-            ? 'off'
-            : `${rowsLastHour.toLocaleString('en-US')} ${rowsLastHour === 1 ? 'row' : 'rows'}`}
+          {state.value === 'off' ? 'off' : `${fixed(rowsLastHour, 0)} ${rowsLastHour === 1 ? 'row' : 'rows'}`}
           {state.value !== 'off' && <span class="when"> in the last hour</span>}
         </span>
       </p>

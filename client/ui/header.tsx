@@ -1,6 +1,6 @@
 /** The page's head: which symbol and range is shown, how it follows the data, and whether it may be trusted. */
 import { type Signal, useComputed } from '@preact/signals';
-import { age, clock, zoneLabel } from '../format.ts';
+import { age, clock, fixed, zoneLabel } from '../format.ts';
 import { RANGES, type RefreshName } from '../model.ts';
 import { newestArrival } from '../status.ts';
 import type { Store } from '../store.ts';
@@ -107,9 +107,7 @@ function SymbolButton({ store, isPicking }: Omit<HeaderProps, 'isHelping'>) {
         </span>
         <Icon name="caret" />
         <kbd class="desk-only">/</kbd>
-        <span class="symbol-count desk-only">
-          {place < 0 ? '' : `${place + 1} of ${symbols.length.toLocaleString('en-US')}`}
-        </span>
+        <span class="symbol-count desk-only">{place < 0 ? '' : `${place + 1} of ${fixed(symbols.length, 0)}`}</span>
       </button>
     </h1>
   );

@@ -53,6 +53,8 @@ export const pageRoutes: FastifyPluginAsync<PagesDeps> = async (app, { clientDir
     index: false,
     cacheControl: false,
     dotfiles: 'ignore',
+    // The build has laid them there.
+    preCompressed: true,
     setHeaders: (reply, path) => {
       // Private, because a proxy does not know who may see it.
       const hashed = path.slice(clientDir.length).replaceAll('\\', '/').startsWith(HASHED_FOLDER);

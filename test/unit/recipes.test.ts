@@ -101,6 +101,18 @@ describe('every stream', () => {
 });
 
 describe('lines', () => {
+  it('stand in the order of their names, as people count', () => {
+    const names = ['node_10', 'Node_2', 'cpu', 'node_9', 'BTC'];
+    const lines = names.map((name) => line(name, { z_score: [1] }));
+    expect(namedLines(view('anomalies', [channel('anomalies', lines)])).map(({ name }) => name)).toEqual([
+      'BTC',
+      'cpu',
+      'Node 2',
+      'node 9',
+      'node 10',
+    ]);
+  });
+
   it('keep their colour from symbol to symbol where they can', () => {
     const memory = new Map<string, number>();
     expect([...slotsOf(['binance', 'bybit', 'okx'], memory)]).toEqual([
