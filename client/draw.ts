@@ -29,16 +29,34 @@ export function drawAll(): void {
     // What asks for itself again while it is drawn waits for the next frame.
     if (drawn.has(drawable)) continue;
     drawn.add(drawable);
-    waiting.delete(drawable);
-    try {
-      drawable.draw();
-    } catch (error) {
-      // Told as every error of the page is; what else waits is drawn all the same.
-      reportError(error);
-    }
+    drawOne(drawable);
   }
   isRequested = waiting.size > 0;
   if (isRequested) requestAnimationFrame(drawAll);
+}
+
+function drawOne(drawable: Drawable): void {
+  waiting.delete(drawable);
+  try {
+    drawable.draw();
+  } catch (error) {
+    // Told as every error of the page is; what else waits is drawn all the same.
+    reportError(error);
+  }
+}
+
+/** A drawable that took longer than this, in ms, had something to draw. */
+const SOMETHING_MS = 4;
+
+/** Draws the first thing that has something to draw, at once, and nothing else before the browser has shown it. */
+export function drawFirst(): void {
+  isRequested = true;
+  const until = performance.now() + SOMETHING_MS;
+  for (const drawable of waiting) {
+    drawOne(drawable);
+    if (performance.now() > until) break;
+  }
+  requestAnimationFrame(() => requestAnimationFrame(drawAll));
 }
 
 /** Calls back in the next frame, before what draws in it; the result takes that back. */

@@ -3,7 +3,7 @@ import './style/page.css';
 import './style/page-narrow.css';
 import { render } from 'preact';
 import { STREAM_NAMES } from '../shared/streams.ts';
-import { drawAll } from './draw.ts';
+import { drawAll, drawFirst } from './draw.ts';
 import { reloadOnceIdle } from './reload.ts';
 import { createPageStore } from './store/page.ts';
 import { followTheme } from './theme.ts';
@@ -33,13 +33,16 @@ if (location.pathname.endsWith('/wall')) {
   followTheme(store.view.theme);
   for (const name of STREAM_NAMES) store.setChartWidth(name, firstColumns(name));
   // The first rows do not wait for the next frame: what the browser has to do for it may take long while the page begins.
+  let hasRows = false;
   const stop = store.listen(({ type }) => {
     if (type !== 'snapshot') return;
     stop();
-    queueMicrotask(drawAll);
+    hasRows = true;
+    queueMicrotask(drawFirst);
   });
   // What a script before this one has asked for is here already, or will be while the page is made.
   store.start();
   render(<App store={store} />, root);
-  drawAll();
+  // Without rows there is the width to be found out that they are asked for.
+  if (!hasRows) drawAll();
 }

@@ -15,6 +15,7 @@ const CUTS: readonly (readonly [from: RegExp, to: string])[] = [
   // Time scales.
   [/const _tzDate {2}= [^;]*;/, ''],
   [/const _fmtDate = [^;]*;/, ''],
+  [/const days3 = [^;]*;\s*const months3 = [^;]*;/, 'const days3 = null, months3 = null;'],
   // The first of its kind in a fresh process reads all of what the browser knows of dates: 15 ms.
   [/const localTz = [^;]*;/, ''],
   [/else if \(tz == localTz\)\s*date2 = date;/, ''],

@@ -1,10 +1,13 @@
 /** The built page and its files, the headers on all answers, and the host names that a server on this machine answers to. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_BUILD, readBuildId } from '../../server/http/pages.ts';
 import { isLoopbackName } from '../../server/http/pages-headers.ts';
+import { packageRoot } from '../../server/root.ts';
+import { runProgram } from '../support/program.ts';
 import { type RestApp, restApp } from '../support/rest.ts';
 
 // Nothing here reads the database.
@@ -50,6 +53,41 @@ describe('the page', () => {
     expect(script.headers['content-type']).toMatch(/javascript/);
     expect(script.headers['cache-control']).toBe('private, max-age=31536000, immutable');
     expect((await get('/icon.svg')).headers['cache-control']).toBe('no-cache');
+  });
+
+  it('sends the files of the built page compressed to whom takes that, and as they are to others', async () => {
+    // Any command builds what is stale.
+    expect(await runProgram(['--version'])).toMatchObject({ code: 0 });
+    const clientDir = join(packageRoot(), 'dist', 'client');
+    const built = await restApp(NOWHERE, { clientDir });
+    const ask = (url: string, encoding: string) =>
+      built.app.inject({ method: 'GET', url, headers: { 'accept-encoding': encoding } });
+    const page = await ask('/', 'gzip');
+    const files = [...page.body.matchAll(/(?:src|href)="(\/assets\/[^"]+\.(?:js|css))"/g)].map(
+      ([, path]) => path ?? '',
+    );
+    expect(files).toHaveLength(2);
+    for (const file of files) {
+      const plain = await ask(file, 'identity');
+      expect(plain.headers['content-encoding']).toBeUndefined();
+      expect(plain.rawPayload).toEqual(await readFile(join(clientDir, file)));
+      // Browsers offer Brotli over https and on the machine itself, elsewhere gzip.
+      for (const [offered, taken, unpack] of [
+        ['gzip, deflate', 'gzip', gunzipSync],
+        ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
+      ] as const) {
+        const reply = await ask(file, offered);
+        expect(reply.headers).toMatchObject({
+          'content-encoding': taken,
+          'content-type': plain.headers['content-type'],
+          'cache-control': plain.headers['cache-control'],
+          vary: expect.stringMatching(/accept-encoding/i),
+        });
+        expect(unpack(reply.rawPayload)).toEqual(plain.rawPayload);
+        expect(reply.rawPayload.length).toBeLessThan(plain.rawPayload.length / 2);
+      }
+    }
+    await built.close();
   });
 
   it.each(['/assets/none.js', '/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '/.hidden', '/assets/'])(
