@@ -33,6 +33,8 @@ create table if not exists alphapulse_dashboard.rollups (
 );
 -- Floating-point numbers hardly compress, and packs are read far more often than written.
 alter table alphapulse_dashboard.rollups alter column columns set storage external;
+-- Most packs fit into a page: there they are read with their row, and not by a look into a table of their own for each.
+alter table alphapulse_dashboard.rollups set (toast_tuple_target = 8160);
 create index if not exists rollups_hour on alphapulse_dashboard.rollups (stream, hour);
 
 -- Hours of which every line was examined; those with few rows have no packs and need none.

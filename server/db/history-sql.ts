@@ -80,8 +80,8 @@ function build(stream: StreamDeclaration): HistoryQueries {
     line: `${key} = range.key_ and ${series} = range.series_`,
     nameless: `${key} = range.key_ and ${series} is null`,
   };
-  // Underscored, so that no column of a stream is meant by mistake. The arrays stand in subqueries, which hide how long they are:
-  // else PostgreSQL takes one plan for all values for dearer, and plans a prepared statement anew each time, which takes longer than to run it.
+  // Underscored, so that no column of a stream is meant by mistake. The arrays stand in subqueries, which hide how long they are, and so
+  // does a limit: else PostgreSQL takes one plan for all values for dearer, and plans a prepared statement anew each time, which takes longer than to run it.
   const each = (part: Part, rest: string): string =>
     `unnest((select $1::text[]), (select $2::text[])) with ordinality as range(key_, series_, number_) cross join lateral (
       select t.* from ${table} where ${conditions[part]} and ${rest}) r`;
@@ -142,7 +142,7 @@ function build(stream: StreamDeclaration): HistoryQueries {
       from ${each(part, `${since('$3')} and t.${TIME} < ${instant('$3')} + interval '${MINUTES + MINUTES_AHEAD} minutes'`)} group by 1, 2`,
     arrivals: (part) => `with newest as (
         select range.number_, ${stream.series === null ? 'null' : `r.${quoteIdentifier(stream.series.name)}`}::text as series, r.created_at
-        from ${each(part, `${FINITE} order by t.${TIME} desc limit $4::bigint`)}),
+        from ${each(part, `${FINITE} order by t.${TIME} desc limit (select $4::bigint)`)}),
       arrivals as (
         select distinct number_, series, created_at from newest
         where created_at > '-infinity' and created_at <= ${instant('$3')} + ${CLOCK_TOLERANCE}),

@@ -54,8 +54,8 @@ const count = async (table: string): Promise<number> => {
 
 describe('packs', () => {
   it('are made of hours by how many rows they have, of every stream but anomalies', async () => {
-    await write({ rows: 60, hour: HOUR });
-    await write({ rows: 61, hour: HOUR + HOUR_MS });
+    await write({ rows: 12, hour: HOUR });
+    await write({ rows: 13, hour: HOUR + HOUR_MS });
     await write({ rows: 240, hour: HOUR + 2 * HOUR_MS });
     await write({ rows: 241, hour: HOUR + 3 * HOUR_MS });
     await write({ rows: 720, hour: HOUR + 4 * HOUR_MS });
@@ -102,6 +102,18 @@ describe('packs', () => {
       await settled(client, stream);
       expect(await checked(stream)).toMatchObject({ packs });
     }
+  });
+
+  it('of an hour that grew between its examination and its packs are of one kind', async () => {
+    await write({ rows: 900, hour: HOUR });
+    await write({ metric: 'memory', rows: 200, hour: HOUR });
+    // One line a transaction: the second waits with the rows that it was counted with.
+    const rollup = new StreamRollup(METRICS, { ...AT_ONCE, rowsAtOnce: 1 });
+    while ((await count('rollups')) === 0) await rollup.step(client);
+    expect(await count('rollups')).toBe(3);
+    await write({ metric: 'memory', rows: 100, hour: HOUR, from: 1 });
+    await settle(client, rollup);
+    expect(await checked()).toMatchObject({ packs: 3 + 2 });
   });
 
   it('of a long past are made newest first, in several transactions, each of them right', async () => {
@@ -309,7 +321,7 @@ it('of a partitioned table hours are examined by time, and are the same', async 
     create table early partition of system_metrics for values from (minvalue) to ('${new Date(HOUR).toISOString()}');
     create table later partition of system_metrics for values from ('${new Date(HOUR).toISOString()}') to (maxvalue)`);
   await migrate({ connection: db.config, report: () => undefined });
-  for (const hour of [0, 1, 2]) await write({ hour: HOUR - hour * HOUR_MS, rows: 300 * hour + 50 });
+  for (const hour of [0, 1, 2]) await write({ hour: HOUR - hour * HOUR_MS, rows: 300 * hour + 10 });
   await write({ hour: HOUR - 3 * HOUR_MS, metric: 'other', rows: 800 });
   await settle(client, new StreamRollup(METRICS, AT_ONCE, true));
   expect(await checked()).toMatchObject({ packs: 2 + 2 + 3 });

@@ -5,8 +5,8 @@ import { arrayCells, type BinaryCells } from '../binary-rows.ts';
 import type { Cells } from '../queryable.ts';
 import { isDrawn } from './m4-sql.ts';
 
-/** Version of the packed form. Rollups of another version are void, and built anew. */
-export const PACK_FORMAT = 3;
+/** Version of the packed form and of which hours are packed. Rollups of another version are void, and built anew. */
+export const PACK_FORMAT = 4;
 
 const BYTES = 8;
 const COMMA = Buffer.from(',');

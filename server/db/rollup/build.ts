@@ -99,6 +99,9 @@ export class Builder {
     }));
     const { taken } = take(await this.#count(db, lines), this.#rowsAtOnce);
     const packs = await this.#build(db, taken);
+    // Those that were counted before and wait for their packs have newer ones now.
+    const made = new Set(taken.map(nameOf));
+    for (const entry of this.#queue) entry.lines = entry.lines.filter((line) => !made.has(nameOf(line)));
     await db.query(
       `delete from ${OWN_SCHEMA}.rollup_touched t
        using unnest($2::text[], $3::text[], $4::float8[]) as a(key_, line_, ms_)
@@ -153,6 +156,8 @@ export class Builder {
 
   async #build(db: Queryable, lines: readonly LineHour[]): Promise<number> {
     let packs = 0;
+    // Rows may have come since a line was counted, and have had packs of other widths made of it in between: a reader would take both.
+    for (const [part, some] of this.#parts(lines)) await db.query(this.#queries.clear(part), [...bind(some)]);
     for (const width of [0, 180, 60, 15]) {
       const fitting = lines.filter(({ rows }) => widthsOf(rows).includes(width));
       for (const [part, some] of this.#parts(fitting)) {
@@ -174,6 +179,8 @@ export class Builder {
     return parts;
   }
 }
+
+const nameOf = ({ key, series, hour }: LineHour): string => JSON.stringify([key, series, hour]);
 
 function bind(lines: readonly LineHour[]): readonly unknown[] {
   return [lines.map(({ key }) => key), lines.map(({ series }) => series), lines.map(({ hour }) => hour)];

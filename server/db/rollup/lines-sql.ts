@@ -18,6 +18,8 @@ export interface LineQueries {
   wholeHour(hour: number): string;
   /** `[number, rows]` for each line in arrays `$1` (keys), `$2` (series), `$3` (hours), numbered from 1. */
   count(part: LinePart): string;
+  /** Drops what packs there are of the lines in arrays `$1`, `$2`, `$3`. */
+  clear(part: LinePart): string;
   /** Makes the packs of a width (s) for the lines in arrays `$1`, `$2`, `$3`. */
   build(part: LinePart, width: number): string;
 }
@@ -63,6 +65,9 @@ export function lineQueries(stream: StreamDeclaration): LineQueries {
     },
     count: (part) => `select l.number_::text, counted.rows::text from ${lines}
       cross join lateral (select count(*) as rows from ${table} where ${conditions[part]}) counted`,
+    clear: (part) => `delete from ${OWN_SCHEMA}.rollups r using ${lines}
+      where r.stream = '${stream.name}' and r.key = l.key_ and r.hour = l.hour_
+        and r.line = ${lineNameSql(part === 'named' ? 'l.series_' : null)}`,
     build(part, width) {
       const rows = { from: `${table} where ${conditions[part]}` };
       const pack = width === 0 ? packedAll(stream, rows) : packedM4(stream, rows, `interval '${width} seconds'`);

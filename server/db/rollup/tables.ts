@@ -13,8 +13,8 @@ export const WINDOW_MS = 8 * 24 * HOUR_MS;
 /** Hours are packed once they ended this long ago: most of what is written late was written by then. */
 export const SETTLED_MS = 300_000;
 
-/** Hours with no more rows than this have no pack: they are read as fast without. */
-export const MOST_UNPACKED = 60;
+/** Hours with no more rows than this have no pack: they are read as fast without, and there may be many thousand such lines. */
+export const MOST_UNPACKED = 12;
 /** Hours with no more rows than this have a pack of every row, of width 0, which serves for buckets of any width. */
 export const MOST_WHOLE = 240;
 /** Hours with more rows than this have a pack of 15 s besides those of one and of three minutes. */
