@@ -249,7 +249,8 @@ publish(
   `npm run bench -- soak --rows ${rowCount} --checkpoints ${checkpoints} --seed ${seed}`,
   `Chromium ${browser.version()}, 1440 x 900. ${sent} rows of five streams and ${SYMBOLS.length} symbols after ${before} of an hour's history, by COPY in batches of ${ROWS_A_BATCH},
 each held by the untouched page before the next: ${Math.round(sent / seconds)} rows/s over ${(seconds / 60).toFixed(1)} min, three pages, server, PostgreSQL and writer on this machine.
-Range 1 h. Weighed after its garbage was collected: JavaScript heap and arrays in MB, DOM nodes and event listeners as the browser counts them.
+Range 1 h. Weighed after its garbage was collected, thrice within seconds, of which the least counts (what is held while a history is read in is not kept): JavaScript heap
+and arrays in MB, DOM nodes and event listeners as the browser counts them.
 The touched page was touched ${[...visitor.done.values()].reduce((sum, count) => sum + count, 0)} times (${[...visitor.done].map(([name, count]) => `${name} ${count}`).join(', ')}), and left in peace for a weighing.
 
 ## Growth

@@ -46,15 +46,16 @@ export function fetchExtras(): void {
 }
 
 /**
- * Fetches the parts once the page is live and quiet. Where a server that answers the feed fails to give them again, they
- * are gone with a deploy, and only a reload helps.
+ * Fetches the parts once the page is live and quiet, and also where it does not become live, as with streams that are off. Where a
+ * server that answers the feed fails to give them again, they are gone with a deploy, and only a reload helps.
  *
  * @returns stops it
  */
 export function followExtras(store: Store): () => void {
   return effect(() => {
-    if (store.feed.value !== 'live' || isUnderWay.value || loaded.value !== null) return;
-    if (failures.value > 1) reloadOnceIdle('a part is missing');
+    const isLive = store.feed.value === 'live';
+    if ((!isLive && store.feed.value !== 'stale') || isUnderWay.value || loaded.value !== null) return;
+    if (isLive && failures.value > 1) reloadOnceIdle('a part is missing');
     else setTimeout(fetchExtras, failures.value > 0 ? RETRY_MS : store.view.zoom.peek() === null ? QUIET_MS : 0);
   });
 }

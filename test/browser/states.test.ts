@@ -223,6 +223,8 @@ describe('the states of the charts', { timeout: 180_000 }, () => {
   it('off: a database without the tables is told chart by chart, with what mends it', async () => {
     await look('off', async ({ page }) => {
       await everyChart(page, 'off');
+      // The page is not live, and what can be done with it is wanted all the more.
+      await page.getByTestId('tools-funding_rates').waitFor({ state: 'attached' });
       for (const message of await messages(page)) expect(message).toMatch(/^This stream is off.*migrate/s);
       expect(await page.locator('[data-testid="rows-last-hour"]').allInnerTexts()).toEqual(Array(5).fill('off'));
     });
