@@ -6,14 +6,13 @@ export interface Drawable {
 }
 
 const waiting = new Set<Drawable>();
-let isRequested = false;
+/** The frame that is asked for, by the browser's number; 0 while one is drawn, null where there is none. */
+let frame: number | null = null;
 
 /** Draws on the next animation frame. */
 export function drawSoon(drawable: Drawable): void {
   waiting.add(drawable);
-  if (isRequested) return;
-  isRequested = true;
-  requestAnimationFrame(drawAll);
+  frame ??= requestAnimationFrame(drawAll);
 }
 
 /** Takes back what `drawSoon` promised. */
@@ -24,15 +23,36 @@ export function drawNever(drawable: Drawable): void {
 /** Draws what waits, and what comes to wait meanwhile; each once. */
 export function drawAll(): void {
   const drawn = new Set<Drawable>();
-  isRequested = true;
+  begin();
   for (const drawable of waiting) {
     // What asks for itself again while it is drawn waits for the next frame.
     if (drawn.has(drawable)) continue;
     drawn.add(drawable);
     drawOne(drawable);
   }
-  isRequested = waiting.size > 0;
-  if (isRequested) requestAnimationFrame(drawAll);
+  frame = waiting.size > 0 ? requestAnimationFrame(drawAll) : null;
+}
+
+/** A drawable that took longer than this, in ms, had something to draw. */
+const SOMETHING_MS = 4;
+
+/** Draws the first thing that has something to draw, at once, and nothing else before the browser has shown it. */
+export function drawFirst(): void {
+  begin();
+  const until = performance.now() + SOMETHING_MS;
+  for (const drawable of waiting) {
+    drawOne(drawable);
+    if (performance.now() > until) break;
+  }
+  frame = requestAnimationFrame(() => {
+    frame = requestAnimationFrame(drawAll);
+  });
+}
+
+/** Whatever was asked for is drawn now. */
+function begin(): void {
+  cancelAnimationFrame(frame ?? 0);
+  frame = 0;
 }
 
 function drawOne(drawable: Drawable): void {
@@ -43,20 +63,6 @@ function drawOne(drawable: Drawable): void {
     // Told as every error of the page is; what else waits is drawn all the same.
     reportError(error);
   }
-}
-
-/** A drawable that took longer than this, in ms, had something to draw. */
-const SOMETHING_MS = 4;
-
-/** Draws the first thing that has something to draw, at once, and nothing else before the browser has shown it. */
-export function drawFirst(): void {
-  isRequested = true;
-  const until = performance.now() + SOMETHING_MS;
-  for (const drawable of waiting) {
-    drawOne(drawable);
-    if (performance.now() > until) break;
-  }
-  requestAnimationFrame(() => requestAnimationFrame(drawAll));
 }
 
 /** Calls back in the next frame, before what draws in it; the result takes that back. */

@@ -1,8 +1,8 @@
 /**
- * Pages to hold the dashboard's against, from a tiny server: a bare uPlot page that draws five charts of the same points, the
- * same in the dashboard's own elements and style sheet, a
- * Plotly page that draws them and is extended by the rows of the same feed, and a page without charts that writes the time
- * of each line's newest row as a text, which is the least that shows that a row has come.
+ * Pages to hold the dashboard's against, from a tiny server: a bare uPlot page that draws five charts of the same points;
+ * the same in the dashboard's own elements and style sheet; a Plotly page that draws them and is extended by the rows of the
+ * same feed; and a page without charts that writes the time of each line's newest row as a text, which is the least that
+ * shows that a row has come.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
