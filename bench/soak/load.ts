@@ -194,11 +194,15 @@ export interface Newest {
   readonly value: number;
 }
 
-/** What the database says of a stream as the page shows it with a symbol: the newest row of each line, and the rows of the last 60 minutes. */
+/**
+ * What the database says of a stream as the page shows it with a symbol: the newest row of each line, and the rows of the 60
+ * minutes of which the last is that of `now` (epoch ms).
+ */
 export async function truthOf(
   client: pg.Client,
   stream: StreamName,
   symbol: string,
+  now: number,
 ): Promise<{ newest: readonly Newest[]; rowsLastHour: number }> {
   const part = PARTS.find((each) => each.stream === stream);
   if (part === undefined) throw new RangeError(`${stream} is not written`);
@@ -215,9 +219,9 @@ export async function truthOf(
   );
   const { rows: counted } = await client.query<{ count: number }>(
     `select count(*)::int as count from ${stream} where ${isSystem ? '$1::text is not null' : `${key} = $1`}
-       and "timestamp" >= date_trunc('minute', now()) - interval '59 minutes'
-       and "timestamp" < date_trunc('minute', now()) + interval '1 minute'`,
-    [symbol],
+       and "timestamp" >= date_trunc('minute', to_timestamp($2)) - interval '59 minutes'
+       and "timestamp" < date_trunc('minute', to_timestamp($2)) + interval '1 minute'`,
+    [symbol, now / 1000],
   );
   return {
     newest: rows.map(({ line, time, value: cell }) => ({ line, time, value: cell })),

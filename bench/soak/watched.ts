@@ -156,9 +156,11 @@ export class WatchedPage {
   /** What differs between what it shows of a symbol and what the database holds, while nothing is written. */
   async differences(client: pg.Client, symbol: string): Promise<readonly string[]> {
     const now = await this.shown();
+    // Counting millions of rows takes long enough for a minute to end meanwhile.
+    const at = Date.now();
     const found: string[] = now.feed === 'live' ? [] : [`it says ${now.feed}`];
     for (const stream of STREAM_NAMES) {
-      const { newest, rowsLastHour } = await truthOf(client, stream, symbol);
+      const { newest, rowsLastHour } = await truthOf(client, stream, symbol, at);
       if (now.states[stream] !== 'live') found.push(`${stream} says ${now.states[stream]}`);
       if (now.counts[stream] !== rowsLastHour)
         found.push(`${stream}: ${now.counts[stream]} rows in the last hour, of ${rowsLastHour}`);
