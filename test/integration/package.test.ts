@@ -30,10 +30,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it('holds what runs and nothing that it is made of, in less than 700 kB', () => {
+it('holds what runs and nothing that it is made of, in less than 900 kB, the compressed copies of the page included', () => {
   const places = new Set(tarball.files.map((path) => path.replace(/\/.*/s, '/')));
   expect([...places].sort()).toEqual(['LICENSE', 'README.md', 'bin/', 'dist/', 'package.json', 'sql/']);
-  expect(tarball.size).toBeLessThan(700_000);
+  expect(tarball.size).toBeLessThan(900_000);
 });
 
 it('brings every migration', async () => {
